@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { Command, CommanderError } from "commander";
 import type { Definition } from "./command.ts";
+import { connect, connectionCommands } from "./commands/connections.ts";
 import { destinations } from "./commands/destinations.ts";
 import { doctor } from "./commands/doctor/doctor.ts";
 import { events } from "./commands/events.ts";
@@ -14,10 +15,11 @@ import { verify } from "./commands/verify/verify.ts";
 import { type Invocation, type Surroundings, beginInvocation } from "./context.ts";
 import { Fault } from "./fault.ts";
 import { printable } from "./output.ts";
+import { faultOf } from "./qonto-fault.ts";
 import type { Stream, Terminal } from "./terminal.ts";
 
 const commands: Readonly<Record<string, readonly Definition[]>> = {
-  "Qonto:": [subscriptions, onboarding],
+  "Qonto:": [connect, connectionCommands, subscriptions, onboarding],
   "Signatures:": [send, verify],
   "The relay:": [destinations, events, replay, reconcile, tail, doctor],
 };
@@ -95,7 +97,7 @@ function withoutValues(text: string): string {
 /** Prints an error as one sentence with its remedy, and answers the exit code. */
 function report(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const known = error instanceof Fault ? error : new Fault(`Unexpected: ${String(error)}`);
+  const known = faultOf(error) ?? new Fault(`Unexpected: ${String(error)}`);
   const lines = [known.message, ...(known.remedy === undefined ? [] : [known.remedy])];
   terminal.tell(`${lines.map(printable).join("\n")}\n`);
   return known.exitCode;

@@ -2,14 +2,14 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { type Patience, type QontoAccess, QontoClient } from "../qonto/api-client.ts";
 import { readAccessHeaders } from "./cloudflare-access.ts";
 import { type ExitCode, wrongUsage } from "./fault.ts";
 import { Output, type OutputOptions } from "./output.ts";
-import { type QontoAccess, QontoClient } from "./qonto-client.ts";
 import { RelayClient } from "./relay-client.ts";
 import { Settings, readUrl, refuseClearText, refuseUnsendable } from "./settings.ts";
 import { type Environment, Secrets, type Stream, Terminal } from "./terminal.ts";
-import { type World, endingWith, realWorld } from "./world.ts";
+import { type World, endingWith, realWorld, withTimers } from "./world.ts";
 
 /** What the process, or a test, gives to a run of the command line. */
 export interface Surroundings {
@@ -71,6 +71,9 @@ const systems = {
   onboarding: { production: "https://onboarding-partners.qonto.com", override: "QONTO_ONBOARDING_URL" },
 } as const;
 
+/** Qonto counts in windows of 10 s and 10 min. A longer wait ends the command with that said. */
+const usualPatience: Patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
+
 interface OpenQontoOptions extends Pick<QontoAccess, "patience" | "spacingMs"> {
   readonly system?: keyof typeof systems;
   readonly headers?: Readonly<Record<string, string>>;
@@ -111,7 +114,12 @@ export function openContext(
     },
 
     /** Qonto's API with the credentials of the environment. */
-    openQonto: ({ system = "business", headers = {}, ...pace }: OpenQontoOptions = {}): QontoClient => {
+    openQonto: ({
+      system = "business",
+      headers = {},
+      patience = usualPatience,
+      spacingMs = 0,
+    }: OpenQontoOptions = {}): QontoClient => {
       const { production, override } = systems[system];
       const baseUrl = readUrl(settings.value(override) ?? (isSandbox ? SANDBOX : production), override);
       refuseClearText(baseUrl);
@@ -133,7 +141,14 @@ export function openContext(
         throw wrongUsage("A credential holds characters that cannot be sent.");
       }
       const progress = (text: string) => output.progress(text);
-      return new QontoClient({ baseUrl, headers: credentials, progress, world, ...pace });
+      return new QontoClient({
+        baseUrl,
+        headers: credentials,
+        progress,
+        world: withTimers(world),
+        patience,
+        spacingMs,
+      });
     },
 
     /** The bytes of a file; `-`: of standard input. */

@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
+import type { Answer, Outcome, Query } from "../platform/http.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
-import { type Answer, type ApiAccess, ApiClient, type Outcome, type Query } from "./network.ts";
+import { type ApiAccess, ApiClient } from "./network.ts";
 import { realWorld } from "./world.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
@@ -29,6 +30,8 @@ const remedies: Readonly<Record<string, string>> = {
   forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
   idempotency_in_progress:
     "The first request is still being worked on, and its answer was lost. Look at what is there before you ask for it again.",
+  not_connected: "`npm run qonto -- connect` says where.",
+  connection_busy: "The relay looks after it every minute: try again in half a minute.",
   too_many_rotations: "Wait until then, or end the old secrets at once with --overlap 0.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:

@@ -4,7 +4,7 @@ import type { Secret } from "../platform/hmac.ts";
 import { tryParseJson } from "../platform/json.ts";
 import { signAsQonto } from "../qonto/signature.ts";
 import { isFromAccess } from "./cloudflare-access.ts";
-import { send } from "./network.ts";
+import { sendInTime } from "./network.ts";
 import type { World } from "./world.ts";
 
 /** Where the relay takes webhooks. */
@@ -59,7 +59,7 @@ export async function postWebhook(
   const signature = secret === null ? {} : await signAsQonto(source, body, { secret, timestampSeconds });
   const sent = { "content-type": "application/json", ...headers, ...signature };
   const startedAt = world.elapsedMs();
-  const outcome = await send(url, { method: "POST", headers: sent, body, answersWithinMs }, world);
+  const outcome = await sendInTime(url, { method: "POST", headers: sent, body, answersWithinMs }, world);
   const durationMs = world.elapsedMs() - startedAt;
   if (outcome.status === null) {
     return { ...outcome, body: null, code: null, accepted: false, location: null, isFromAccess: false, durationMs };

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import type { World as WorkersWorld } from "../platform/world.ts";
 
 /** Time and the network, as a run has them: tests put others in their place. */
 export interface World {
@@ -28,5 +29,17 @@ export function endingWith(ending: AbortSignal, world: World): World {
     ...world,
     wait: (ms, signal) => world.wait(ms, orEnding(signal)),
     fetch: (url, init) => world.fetch(url, { ...init, signal: orEnding(init?.signal) }),
+  };
+}
+
+/** The same world with the timers of the Worker's. */
+export function withTimers(world: World): World & Pick<WorkersWorld, "setTimer"> {
+  return {
+    ...world,
+    setTimer: (ms, callback) => {
+      const timeout = world.timeout(ms);
+      timeout.addEventListener("abort", callback);
+      return () => timeout.removeEventListener("abort", callback);
+    },
   };
 }

@@ -1,10 +1,10 @@
 import { z } from "zod";
+import { QontoRefusal } from "../../qonto/api-client.ts";
 import { callbackUrlOption, readCallbackUrl, warnOfPath } from "../callback-url.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
 import { option } from "../options.ts";
 import { printable } from "../output.ts";
-import { QontoRefusal } from "../qonto-client.ts";
 import { secretAdvice, secretFrom, secretOption } from "../webhook-secret.ts";
 
 /** Qonto's guide names the first, its reference the second. */

@@ -1,11 +1,11 @@
 import { z } from "zod";
+import type { QontoClient } from "../../qonto/api-client.ts";
 import { sampleTypes, sourceOfType } from "../../qonto/sample-event.ts";
 import { callbackUrlOption, readCallbackUrl, warnOfPath } from "../callback-url.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
 import { conflicting, flag, option, readList } from "../options.ts";
 import { type Output, printable } from "../output.ts";
-import type { QontoClient } from "../qonto-client.ts";
 import { secretAdvice, secretFrom, secretOption } from "../webhook-secret.ts";
 
 const PATH = "/v2/webhook_subscriptions";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { tryParseJson } from "../../platform/json.ts";
-import { type Outcome, type Query, queryText, send } from "../network.ts";
+import { type Outcome, type Query, queryText } from "../../platform/http.ts";
+import { sendInTime } from "../network.ts";
 import { printable } from "../output.ts";
 import type { Context } from "./context.ts";
 
@@ -140,7 +141,7 @@ export class CloudflareApi {
   async #call({ method, path, body }: Call): Promise<Envelope> {
     const { env, world, log } = this.#surroundings;
     const address = this.#prefix + path;
-    const outcome = await send(
+    const outcome = await sendInTime(
       (env["CLOUDFLARE_API_BASE_URL"] || CLOUDFLARE) + address,
       {
         method,

@@ -1,16 +1,18 @@
 import type { z } from "zod";
+import { exampleConnection } from "../../../src/api/schemas/connection.ts";
 import { exampleDestination } from "../../../src/api/schemas/destination.ts";
 import { type diagnostics, exampleDiagnostics } from "../../../src/api/schemas/diagnostics.ts";
 import { exampleHealth, type health } from "../../../src/api/schemas/health.ts";
 import { exampleLedger, type ledger } from "../../../src/api/schemas/ledger.ts";
+import type { Connection } from "../../../src/cli/commands/connections.ts";
 import type { Destination } from "../../../src/cli/commands/destinations.ts";
 import { type Checked, runChecks } from "../../../src/cli/commands/doctor/checks.ts";
 import { type Circumstances, type World, readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
 import { Target } from "../../../src/cli/commands/doctor/target.ts";
-import { QontoClient } from "../../../src/cli/qonto-client.ts";
 import { RelayClient } from "../../../src/cli/relay-client.ts";
-import { realWorld } from "../../../src/cli/world.ts";
+import { realWorld, withTimers } from "../../../src/cli/world.ts";
 import type { Source } from "../../../src/domain/event.ts";
+import { QontoClient } from "../../../src/qonto/api-client.ts";
 import { readSignature } from "../../../src/qonto/signature.ts";
 import { QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 import { wholeDeployment } from "../support/whole-deployment.ts";
@@ -47,6 +49,7 @@ export class ScriptedRelay {
     traffic: [series("v1/transactions", 60_000), series("v1/cards", 60_000)],
   };
   readonly destinations: Destination[] = [destination()];
+  readonly connections: Connection[] = [];
   deliveries: object[] = [];
   deadLetters: object[] = [];
   quarantine: object[] = [];
@@ -77,6 +80,8 @@ export class ScriptedRelay {
         return Response.json({ ...this.diagnostics, now: iso(this.now()) });
       case "/api/destinations":
         return page(this.destinations);
+      case "/api/connections":
+        return Response.json({ data: this.connections });
       case "/api/deliveries":
         return page(this.deliveries);
       case "/api/dead-letters":
@@ -144,6 +149,11 @@ export function destination(
   };
 }
 
+/** A connection that has just been looked after. */
+export function connection(changes: Partial<Connection> = {}): Connection {
+  return { ...exampleConnection, id: "con_1", reconciled_until: iso(Date.now() - 60_000), ...changes };
+}
+
 /** A delivery whose only attempt failed. */
 export const failedDelivery = {
   destination_id: "dst_1",
@@ -202,7 +212,7 @@ export class Scene {
         headers: { authorization: `Bearer ${token}` },
         progress: () => undefined,
         patience: { answersWithinMs: 5_000, mostRetries: 0, longestWaitMs: 0 },
-        world: { ...realWorld, now },
+        world: withTimers({ ...realWorld, now }),
       }),
     };
   }

@@ -1,3 +1,4 @@
+import type { QontoClient } from "../../../qonto/api-client.ts";
 import { type AccessHeaders, readAccessHeaders } from "../../cloudflare-access.ts";
 import { defineCommand } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -6,7 +7,6 @@ import { openAccount } from "../../deploy/account.ts";
 import { readConfiguration } from "../../deploy/configuration.ts";
 import { Log } from "../../deploy/context.ts";
 import { survey } from "../../deploy/survey.ts";
-import type { QontoClient } from "../../qonto-client.ts";
 import { RelayClient } from "../../relay-client.ts";
 import { refuseUnsendable } from "../../settings.ts";
 import { knownSecrets } from "../../webhook-secret.ts";

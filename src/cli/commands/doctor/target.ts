@@ -6,9 +6,11 @@ import { CANARY_HEADER, CANARY_TYPE } from "../../../domain/canary.ts";
 import type { Secret } from "../../../platform/hmac.ts";
 import { accessRemedy, isFromAccess } from "../../cloudflare-access.ts";
 import { Fault } from "../../fault.ts";
-import { dateOf, send, tryParseLosslessly } from "../../network.ts";
+import { dateOf, tryParseLosslessly } from "../../../platform/http.ts";
+import { sendInTime } from "../../network.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type WebhookAnswer, postWebhook } from "../../webhook.ts";
+import { type Connection, listConnections } from "../connections.ts";
 import { DESTINATIONS_PATH, type Destination, destination } from "../destinations.ts";
 import { type Subscription, listSubscriptions } from "../subscriptions.ts";
 import { ANSWERS_WITHIN_MS, type Access, type Circumstances, codeOf } from "./circumstances.ts";
@@ -85,7 +87,7 @@ export class Target {
   readonly #health = once(async () => {
     const { address, world, accessHeaders: headers } = this.circumstances;
     const url = `${address.origin}/health`;
-    const outcome = await send(url, { headers, answersWithinMs: ANSWERS_WITHIN_MS }, world);
+    const outcome = await sendInTime(url, { headers, answersWithinMs: ANSWERS_WITHIN_MS }, world);
     if (outcome.status === null) return null;
     const found = health.safeParse(tryParseLosslessly(outcome.text)).data;
     const date = dateOf(outcome);
@@ -189,6 +191,18 @@ export class Target {
   }
 
   readonly destinations = once((): Promise<Destination[]> => this.list(DESTINATIONS_PATH, destination));
+
+  readonly connections = once((): Promise<Connection[]> => this.ask(listConnections));
+
+  /** The same, for a check that goes on without. */
+  async knownConnections(): Promise<Connection[]> {
+    try {
+      return await this.connections();
+    } catch (error) {
+      if (error instanceof CheckEnded) return [];
+      throw error;
+    }
+  }
 
   /** How far the relay's clock is ahead of this machine's, by what it says itself; null when it does not. */
   readonly clockAheadMs = once(async (): Promise<number | null> => {

@@ -1,10 +1,10 @@
 import { z } from "zod";
+import type { ReconciledEvent } from "../../../reconciliation/compare.ts";
 import { Fault } from "../../fault.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { WEBHOOK_PATH, meaningOf, postWebhook } from "../../webhook.ts";
 import type { World } from "../../world.ts";
 import { eventPath } from "../events.ts";
-import type { ReconciledEvent } from "./compare.ts";
 
 /** The relay, and a secret that its webhook knows. */
 export interface Receiver {

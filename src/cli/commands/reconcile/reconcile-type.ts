@@ -1,14 +1,22 @@
+import type { z } from "zod";
 import { pageOfSchema } from "../../../api/schemas/common.ts";
 import { resource } from "../../../api/schemas/organization.ts";
-import { parseInstant } from "../../../domain/instant.ts";
-import type { Fault } from "../../fault.ts";
-import { QontoRefusal, TooManyResults } from "../../qonto-client.ts";
+import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import { type QontoClient, QontoRefusal, TooManyResults } from "../../../qonto/api-client.ts";
+import { type Item, type Known, compareItems, idOf } from "../../../reconciliation/compare.ts";
+import { type Organization, isListedByTime } from "../../../reconciliation/listings.ts";
+import { readPage } from "../../../reconciliation/read-page.ts";
+import { IncompleteListing, beginReading } from "../../../reconciliation/reading.ts";
 import type { RelayClient } from "../../relay-client.ts";
 import { type Applied, type Receiver, applyEvent } from "./apply-event.ts";
-import { type Item, type Known, type ReconciledEvent, idOf, judge, reconciledEvent } from "./compare.ts";
-import { type Bank, IncompleteListing, isListedByTime, listItems } from "./listings.ts";
 
-export interface Reconciling extends Bank {
+export interface Reconciling {
+  readonly qonto: QontoClient;
+  readonly organization: Organization;
+  readonly sinceMs: number;
+  /** When the run began, by Qonto's clock: what it lists is at least as new. */
+  readonly asOf: Instant;
+  readonly progress: (text: string) => void;
   readonly relay: RelayClient;
   /** Null when differences are only reported. */
   readonly receiver: Receiver | null;
@@ -54,7 +62,7 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
   const differences: Difference[] = [];
   const report = (fault: string | null): TypeReport => ({ type, listed: listed.size, differences, fault });
   try {
-    for await (const page of listItems(type, reconciling)) {
+    for await (const page of pagesOf(type, reconciling)) {
       // What is listed twice is compared once: the run is about what was there when it began.
       const fresh = page.filter((item) => !listed.has(idOf(type, item)));
       differences.push(...(await reconcileItems(type, fresh, reconciling)));
@@ -78,21 +86,45 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
 }
 
 /** The token may not see this type, or Qonto does not list it whole. Other types are still compared. */
-function isOfOneType(error: unknown): error is Fault {
+function isOfOneType(error: unknown): error is Error {
   if (error instanceof TooManyResults || error instanceof IncompleteListing) return true;
   return error instanceof QontoRefusal && [403, 404].includes(error.status);
 }
 
+/** What Qonto lists of a type, page by page. */
+async function* pagesOf(
+  type: string,
+  { qonto, organization, sinceMs, asOf, progress }: Reconciling,
+): AsyncGenerator<readonly Item[]> {
+  if (type === "v1/organizations") yield [organization.shown];
+  if (type === "v1/accounts") yield organization.accounts;
+  const accountIds = organization.accounts.map((account) => idOf("v1/accounts", account));
+  let reading = beginReading(type, { accountIds, sinceMs, asOfMs: Date.parse(asOf.iso) });
+  while (reading !== null) {
+    const { fresh, next, again } = await readPage(reading, qonto);
+    yield fresh;
+    if (again !== null) progress(`${type}: ${again}, reading again …`);
+    reading = next;
+  }
+}
+
 async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Difference[]> {
-  const { receiver } = reconciling;
+  const { receiver, organization, asOf } = reconciling;
   const all: Difference[] = [];
   for (const some of inParts(items, IDS_A_REQUEST)) {
     const known = await findKnown(type, some, reconciling);
-    const differing = some.flatMap((item) => compare(type, item, known, reconciling) ?? []);
+    const differing = await compareItems(type, some, known, { organizationId: organization.id, asOf });
     for (const together of inParts(differing, APPLIED_AT_ONCE)) {
-      const applied = together.map(async ({ difference, event }) =>
-        receiver === null ? difference : { ...difference, outcome: await applyEvent(event, receiver) },
-      );
+      const applied = together.map(async ({ difference, event }): Promise<Difference> => ({
+        type,
+        resource_id: difference.resourceId,
+        difference: difference.state,
+        fields: difference.fields,
+        bank_updated_at: difference.bankUpdatedAt,
+        relay_version_at: difference.relayVersionAt,
+        event_id: event.id,
+        outcome: receiver === null ? "reported" : await applyEvent(event, receiver),
+      }));
       all.push(...(await Promise.all(applied)));
     }
   }
@@ -103,6 +135,7 @@ const resourcesPath = (organizationId: string) => `/api/organizations/${encodeUR
 
 const resources = pageOfSchema(resource).pick({ data: true });
 
+type Resource = z.output<typeof resource>;
 type KnownById = ReadonlyMap<string | null, Known>;
 
 /** What the relay has of some resources. */
@@ -113,46 +146,30 @@ async function findKnown(
 ): Promise<KnownById> {
   const query = { type, resource_id: items.map((item) => idOf(type, item)) };
   const { data } = await relay.get(resourcesPath(organization.id), resources, query);
-  return new Map(data.map((known) => [known.resource_id, known]));
+  return new Map(
+    data.map(({ resource_id: resourceId, version_at: versionAt, event_id: eventId, ...known }) => [
+      resourceId,
+      { ...known, resourceId, versionAt, eventId },
+    ]),
+  );
 }
 
 function* inParts<Value>(values: readonly Value[], size: number): Generator<readonly Value[]> {
   for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
 }
 
-/** How the relay differs from an item of Qonto's, and the event that makes up for it; null when it does not. */
-function compare(
-  type: string,
-  item: Item,
-  knownById: KnownById,
-  { organization, asOf }: Reconciling,
-): { readonly difference: Difference; readonly event: ReconciledEvent } | null {
-  const id = idOf(type, item);
-  const known = knownById.get(id) ?? null;
-  const judgement = judge(item, known, asOf);
-  if (judgement.state === "in_balance") return null;
-  const supersedes = known?.event_id ?? null;
-  const event = reconciledEvent({ type, organizationId: organization.id, item, judgement, supersedes, asOf });
-  const difference: Difference = {
-    type,
-    resource_id: id,
-    difference: judgement.state,
-    fields: judgement.state === "drifted" ? judgement.fields : [],
-    bank_updated_at: parseInstant(item["updated_at"])?.iso ?? null,
-    relay_version_at: known?.version_at ?? null,
-    event_id: event.id,
-    outcome: "reported",
-  };
-  return { difference, event };
-}
-
 /**
  * A resource that the relay has and Qonto does not list. It may be gone, or be hidden from this access token, or be listed
  * again tomorrow: that is for a person to find out, and no event is made of it.
  */
-function findExtra(type: string, known: Known, listed: ReadonlySet<string>, bank: Bank): Difference | null {
+function findExtra(
+  type: string,
+  known: Resource,
+  listed: ReadonlySet<string>,
+  reconciling: Reconciling,
+): Difference | null {
   const { resource_id: id, deleted, version_at, data } = known;
-  if (id === null || deleted || listed.has(id) || !shouldBeListed(type, known, bank)) return null;
+  if (id === null || deleted || listed.has(id) || !shouldBeListed(type, known, reconciling)) return null;
   return {
     type,
     resource_id: id,
@@ -166,7 +183,7 @@ function findExtra(type: string, known: Known, listed: ReadonlySet<string>, bank
 }
 
 /** Not what changed after the run began. Of types that are listed by time, only what is known to have changed since. */
-function shouldBeListed(type: string, { version_at, data }: Known, { sinceMs, asOf }: Bank): boolean {
+function shouldBeListed(type: string, { version_at, data }: Resource, { sinceMs, asOf }: Reconciling): boolean {
   if (version_at !== null && Date.parse(version_at) >= Date.parse(asOf.iso)) return false;
   if (!isListedByTime(type)) return true;
   const changedAt = parseInstant(data["updated_at"]) ?? parseInstant(data["created_at"]);

@@ -1,11 +1,12 @@
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import { findOrganization, listableTypes } from "../../../reconciliation/listings.ts";
 import { defineCommand } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { Fault, wrongUsage } from "../../fault.ts";
 import { type Reader, flag, option, readList, readTime, required } from "../../options.ts";
 import type { Cell, Output } from "../../output.ts";
+import { faultOf } from "../../qonto-fault.ts";
 import { signingSecret } from "../../webhook-secret.ts";
-import { findOrganization, listableTypes } from "./listings.ts";
 import { type Difference, type TypeReport, reconcileType } from "./reconcile-type.ts";
 
 /** Never more than 10,000 requests in 10 minutes, the stricter of Qonto's two limits, nor 1,000 in 10 seconds. */
@@ -52,9 +53,9 @@ twice.`,
     try {
       for (const type of types) reports.push(await reconcileType(type, reconciling));
     } catch (error) {
-      throw error instanceof Fault
-        ? new Fault(error.message, { remedy: `${error.remedy ?? ""} ${goOn()}`.trim() })
-        : error;
+      const fault = faultOf(error);
+      if (fault === null) throw error;
+      throw new Fault(fault.message, { remedy: `${fault.remedy ?? ""} ${goOn()}`.trim() });
     }
     const report = {
       organization_id: organization.id,

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { NO_ANSWER_IN_TIME, networkReason } from "../../../network.ts";
+import { NO_ANSWER_IN_TIME, networkReason } from "../../../../platform/http.ts";
 import { secretNames } from "../../../webhook-secret.ts";
 import { QONTO_WAITS_MS, type WebhookAnswer, describeAnswer } from "../../../webhook.ts";
 import type { Address, Certificate } from "../circumstances.ts";

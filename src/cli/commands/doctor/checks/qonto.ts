@@ -1,7 +1,7 @@
 import { plainPath } from "../../../../platform/plain-path.ts";
+import { QontoRefusal, QontoUnavailable } from "../../../../qonto/api-client.ts";
 import { sourceOfType } from "../../../../qonto/sample-event.ts";
-import { Fault } from "../../../fault.ts";
-import { QontoRefusal } from "../../../qonto-client.ts";
+import { faultOf } from "../../../qonto-fault.ts";
 import { isOnThisMachine } from "../../../settings.ts";
 import { WEBHOOK_PATH } from "../../../webhook.ts";
 import type { Destination } from "../../destinations.ts";
@@ -10,6 +10,7 @@ import { type Address, hostOf } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, failed, judged, skipped } from "../finding.ts";
 import { CheckEnded, type Diagnostics, type Target } from "../target.ts";
+import { isActive } from "./connection.ts";
 import { isPublic } from "./network.ts";
 
 interface Listed {
@@ -25,14 +26,17 @@ export async function checkSubscription(target: Target): Promise<Result> {
     const listed = await Promise.all(
       subscriptions.map(async (subscription) => ({ subscription, lostIn: await whereLost(subscription, target) })),
     );
-    return judgeSubscriptions(listed, target.circumstances.address);
+    const ofConnections = (await target.knownConnections()).flatMap((one) => one.subscriptions.filter(isActive));
+    return judgeSubscriptions(listed, target.circumstances.address, ofConnections.length);
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return failed({ fault: faultOfQonto(error), seen: `GET /v2/webhook_subscriptions: ${error.message}` });
+    const fault = faultOf(error);
+    if (fault === null) throw error;
+    return failed({ fault: faultOfQonto(error), seen: `GET /v2/webhook_subscriptions: ${fault.message}` });
   }
 }
 
-export function judgeSubscriptions(listed: readonly Listed[], address: Address): Result {
+/** `ofConnections`: subscriptions that the relay keeps itself. Another client's token does not list them. */
+export function judgeSubscriptions(listed: readonly Listed[], address: Address, ofConnections = 0): Result {
   const here = listed.filter(({ subscription }) => leadsTo(subscription, address));
   const elsewhere = listed
     .filter((one) => !here.includes(one))
@@ -41,7 +45,7 @@ export function judgeSubscriptions(listed: readonly Listed[], address: Address):
   const types = here.map(({ subscription }) => `${subscription.id} (${subscription.types.length} types)`).join(", ");
   return judged(
     [
-      here.length === 0 && {
+      here.length + ofConnections === 0 && {
         fault: "subscription_missing",
         seen: `GET /v2/webhook_subscriptions lists ${all || "none"}.`,
         about: { callback: address.isLocal ? `https://<tunnel>${WEBHOOK_PATH}` : address.webhookUrl },
@@ -49,7 +53,9 @@ export function judgeSubscriptions(listed: readonly Listed[], address: Address):
       ...elsewhere.map(({ finding }) => finding),
       judgeDuplicates(here),
     ],
-    `${here.length === 1 ? "One sends" : `${here.length} send`} to this address: ${types}.`,
+    here.length === 0
+      ? "This token lists none to this address; the relay keeps its own: see `connection`."
+      : `${here.length === 1 ? "One sends" : `${here.length} send`} to this address: ${types}.`,
     elsewhere.map(
       ({ subscription, finding }) =>
         finding === false && `Another subscription sends elsewhere: ${shown(subscription)}.`,
@@ -113,8 +119,10 @@ const refusals: Readonly<Record<number, FaultName>> = {
   429: "qonto_rate_limited",
 };
 
-function faultOfQonto(error: Fault): FaultName {
-  return error instanceof QontoRefusal ? (refusals[error.status] ?? "qonto_answer_odd") : "qonto_unreachable";
+function faultOfQonto(error: unknown): FaultName {
+  const isAnswer = error instanceof QontoRefusal || error instanceof QontoUnavailable;
+  if (!isAnswer || error.status === null) return "qonto_unreachable";
+  return refusals[error.status] ?? "qonto_answer_odd";
 }
 
 /** What the destinations want must be subscribed to: each subscription sends the types it names, and no other. */
@@ -122,7 +130,7 @@ export async function checkTypes(target: Target): Promise<Result> {
   const { address, qonto } = target.circumstances;
   if (!("thing" in qonto)) return skipped("There is no access to Qonto's API: see `subscription`.");
   const subscriptions = await target.subscriptions().catch((error: unknown) => {
-    if (!(error instanceof Fault)) throw error;
+    if (faultOf(error) === null) throw error;
     throw new CheckEnded(skipped("Qonto does not list its subscriptions: see `subscription`."));
   });
   const here = subscriptions.filter((subscription) => leadsTo(subscription, address));

@@ -1,21 +1,25 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
-import { QontoClient, TooManyResults } from "../../../src/cli/qonto-client.ts";
-import { realWorld } from "../../../src/cli/world.ts";
-import { NOBODY, ScriptedServer } from "./scripted-server.ts";
+import { realWorld } from "../../../src/platform/world.ts";
+import { type QontoAccess, QontoClient, TooManyResults } from "../../../src/qonto/api-client.ts";
+import { NOBODY, ScriptedServer } from "../cli/scripted-server.ts";
 
 const item = z.object({ id: z.string() });
 const progress: string[] = [];
 const waits: number[] = [];
+const patience = { answersWithinMs: 30_000, mostRetries: 6, longestWaitMs: 120_000 };
 const world = { ...realWorld, elapsedMs: () => 0, wait: async (ms: number) => waits.push(ms) };
 let api: ScriptedServer;
 let client: QontoClient;
+
+const open = (baseUrl: string, access: Partial<QontoAccess> = {}) =>
+  new QontoClient({ baseUrl, progress: (text) => progress.push(text), world, patience, ...access });
 
 beforeEach(async () => {
   api = await new ScriptedServer().start();
   progress.length = 0;
   waits.length = 0;
-  client = new QontoClient({ baseUrl: api.url, headers: {}, progress: (text) => progress.push(text), world });
+  client = open(api.url);
 });
 afterEach(() => api.stop());
 
@@ -38,7 +42,7 @@ it("backs off from a rate limit without Retry-After, a bounded number of times",
 });
 
 it("says on each new try that nobody answers, and why", async () => {
-  client = new QontoClient({ baseUrl: NOBODY, headers: {}, progress: (text) => progress.push(text), world });
+  client = open(NOBODY);
   await expect(list({})).rejects.toThrow("Qonto's API does not answer: nothing listens there.");
   expect(progress).toEqual(
     backOffs.map(
@@ -104,8 +108,8 @@ it("reads the number of results from the pages, and Qonto's clock from the answe
     body: { transactions: [{ id: "1" }], meta: { next_page: null, total_count: 1 } },
   });
   expect(client.answeredAtMs).toBeNull();
-  const pages = await Array.fromAsync(client.pages("/v2/transactions", "transactions", item));
-  expect(pages).toEqual([{ items: [{ id: "1" }], total: 1 }]);
+  const page = await client.page("/v2/transactions", "transactions", item);
+  expect(page).toEqual({ items: [{ id: "1" }], total: 1, nextPage: null });
   expect(client.answeredAtMs).toBe(Date.parse("2026-03-01T12:00:00Z"));
 });
 
@@ -116,18 +120,13 @@ it("waits as long as it is told, in seconds or until a date", async () => {
   ];
   api.answer = () => answers[api.received.length - 1] ?? { body: {} };
   const now = () => Date.parse("2026-03-01T12:00:00Z");
-  const waiting = new QontoClient({
-    baseUrl: api.url,
-    headers: {},
-    progress: () => undefined,
-    world: { ...world, now },
-  });
+  const waiting = open(api.url, { world: { ...world, now } });
   await waiting.get("/v2/organization", z.unknown());
   expect(waits).toEqual([7_000, 30_000]);
 });
 
 it("keeps requests as far apart as it is told", async () => {
-  const paced = new QontoClient({ baseUrl: api.url, headers: {}, progress: () => undefined, spacingMs: 200, world });
+  const paced = open(api.url, { spacingMs: 200 });
   await Promise.all([1, 2, 3].map(() => paced.get("/v2/organization", z.unknown())));
   expect(waits).toEqual([200, 400]);
   expect(api.received).toHaveLength(3);
@@ -136,9 +135,8 @@ it("keeps requests as far apart as it is told", async () => {
 it("keeps a retry as far from the request before it", async () => {
   let nowMs = 0;
   const moving = { ...world, elapsedMs: () => nowMs, wait: async (ms: number) => waits.push((nowMs += ms)) };
-  const access = { baseUrl: api.url, headers: {}, progress: () => undefined, spacingMs: 200, world: moving };
   api.answer = () => (api.received.length === 1 ? { status: 429, headers: { "retry-after": "0" } } : { body: {} });
-  await new QontoClient(access).get("/v2/organization", z.unknown());
+  await open(api.url, { spacingMs: 200, world: moving }).get("/v2/organization", z.unknown());
   expect(waits).toEqual([0, 200]);
 });
 

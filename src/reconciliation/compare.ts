@@ -1,23 +1,27 @@
-import { createHash } from "node:crypto";
-import type { z } from "zod";
-import type { resource } from "../../../api/schemas/organization.ts";
-import { RECONCILED_PREFIX } from "../../../domain/event.ts";
-import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { isObject, numberText, sortKeys } from "../../../platform/json.ts";
-import { rulesOf } from "../../../qonto/catalogue.ts";
-import { readId } from "../../../qonto/envelope.ts";
-import { Fault } from "../../fault.ts";
+import { RECONCILED_PREFIX } from "../domain/event.ts";
+import { type Instant, parseInstant } from "../domain/instant.ts";
+import { isObject, numberText, sortKeys } from "../platform/json.ts";
+import { QontoRefusal } from "../qonto/api-client.ts";
+import { rulesOf } from "../qonto/catalogue.ts";
+import { readId } from "../qonto/envelope.ts";
 
 /** A resource as Qonto's API lists it. Its numbers keep their text. */
 export type Item = Readonly<Record<string, unknown>>;
 
 /** The latest state of a resource as the relay has it. */
-export type Known = Pick<z.output<typeof resource>, "resource_id" | "deleted" | "version_at" | "event_id" | "data">;
+export interface Known {
+  readonly resourceId: string | null;
+  readonly deleted: boolean;
+  readonly versionAt: string | null;
+  /** The event that the state was made from. */
+  readonly eventId: string;
+  readonly data: Item;
+}
 
-/** The id that the relay keeps it under. */
+/** The id that the relay keeps it under. Throws QontoRefusal. */
 export function idOf(type: string, shown: Item): string {
   const found = readId(shown[rulesOf(type).resourceId ?? "id"] ?? shown["id"]);
-  if (found === null) throw new Fault(`Qonto's answer is not as documented: it lists ${type} without an id.`);
+  if (found === null) throw new QontoRefusal(200, `its answer is not as documented (it lists ${type} without an id).`);
   return found;
 }
 
@@ -45,7 +49,7 @@ export function judge(item: Item, known: Known | null, asOf: Instant): Judgement
   if (bankAt !== null && knownAt !== null) {
     return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: bankAt, fields } : IN_BALANCE;
   }
-  const receivedAt = parseInstant(known.version_at);
+  const receivedAt = parseInstant(known.versionAt);
   if (receivedAt !== null && receivedAt.sortKey >= asOf.sortKey) return IN_BALANCE;
   return fields.length > 0 || known.deleted ? { state: "drifted", version: null, fields } : IN_BALANCE;
 }
@@ -104,6 +108,44 @@ function isSameInstant(one: string, other: string): boolean {
   return instant !== null && instant.sortKey === parseInstant(other)?.sortKey;
 }
 
+/** A resource of the bank's that the relay lacks, or has in an older state. */
+export interface Difference {
+  readonly type: string;
+  readonly resourceId: string;
+  readonly state: "missing" | "drifted";
+  /** Names of the fields that differ, as far as both sides show them; only of what has drifted. */
+  readonly fields: readonly string[];
+  readonly bankUpdatedAt: string | null;
+  readonly relayVersionAt: string | null;
+}
+
+/** What the relay differs in from items of Qonto's, each with the event that makes up for it. */
+export async function compareItems(
+  type: string,
+  items: readonly Item[],
+  knownById: ReadonlyMap<string | null, Known>,
+  { organizationId, asOf }: { readonly organizationId: string; readonly asOf: Instant },
+): Promise<readonly { readonly difference: Difference; readonly event: ReconciledEvent }[]> {
+  const compared = items.map(async (item) => {
+    const resourceId = idOf(type, item);
+    const known = knownById.get(resourceId) ?? null;
+    const judgement = judge(item, known, asOf);
+    if (judgement.state === "in_balance") return [];
+    const difference: Difference = {
+      type,
+      resourceId,
+      state: judgement.state,
+      fields: judgement.state === "drifted" ? judgement.fields : [],
+      bankUpdatedAt: parseInstant(item["updated_at"])?.iso ?? null,
+      relayVersionAt: known?.versionAt ?? null,
+    };
+    const supersedes = known?.eventId ?? null;
+    const event = await reconciledEvent({ type, organizationId, item, judgement, supersedes, asOf });
+    return [{ difference, event }];
+  });
+  return (await Promise.all(compared)).flat();
+}
+
 /** An event made in place of one that never arrived. */
 export interface ReconciledEvent {
   readonly id: string;
@@ -132,11 +174,11 @@ export interface Differing {
  * what the relay received before, and is replaced by what is sent later. The next run begins at another instant, so the id
  * is made of the content instead, and of the event that is replaced: a resource that changes and changes back gets a new one.
  */
-export function reconciledEvent(difference: Differing): ReconciledEvent {
+export async function reconciledEvent(difference: Differing): Promise<ReconciledEvent> {
   const { type, organizationId, item, judgement, supersedes, asOf } = difference;
   const { version } = judgement;
   const names = version === null ? [sortKeys(item), supersedes] : [version.sortKey];
-  const id = RECONCILED_PREFIX + digest([organizationId, type, idOf(type, item), ...names]);
+  const id = RECONCILED_PREFIX + (await digest([organizationId, type, idOf(type, item), ...names]));
   const created_at = (version ?? asOf).iso;
   const data = { ...(version === null ? withoutDate(item) : item), ...eventName(difference) };
   return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at, data }) };
@@ -158,8 +200,9 @@ function eventName({ type, item, judgement }: Differing): { event?: string } {
   return { event: judgement.state === "missing" ? "created" : "updated" };
 }
 
-const DIGEST_CHARACTERS = 32;
+const DIGEST_BYTES = 16;
 
-function digest(names: readonly unknown[]): string {
-  return createHash("sha256").update(JSON.stringify(names)).digest("hex").slice(0, DIGEST_CHARACTERS);
+async function digest(names: readonly unknown[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(names));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, DIGEST_BYTES).toHex();
 }

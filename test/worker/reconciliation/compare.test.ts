@@ -1,15 +1,10 @@
 import { describe, expect, it } from "vitest";
-import {
-  type Differing,
-  differingFields,
-  judge,
-  reconciledEvent,
-} from "../../../../src/cli/commands/reconcile/compare.ts";
-import { isReconciled } from "../../../../src/domain/event.ts";
-import { type Instant, parseInstant } from "../../../../src/domain/instant.ts";
-import { parseJsonLosslessly, tryParseJson } from "../../../../src/platform/json.ts";
-import { readEnvelope } from "../../../../src/qonto/envelope.ts";
-import { readResource } from "../../../../src/qonto/resource.ts";
+import { isReconciled } from "../../../src/domain/event.ts";
+import { type Instant, parseInstant } from "../../../src/domain/instant.ts";
+import { parseJsonLosslessly, tryParseJson } from "../../../src/platform/json.ts";
+import { readEnvelope } from "../../../src/qonto/envelope.ts";
+import { readResource } from "../../../src/qonto/resource.ts";
+import { type Differing, differingFields, judge, reconciledEvent } from "../../../src/reconciliation/compare.ts";
 
 const instant = (text: string): Instant => {
   const parsed = parseInstant(text);
@@ -22,11 +17,11 @@ describe("a resource of both sides", () => {
   const OLD = "2026-02-01T10:00:00Z";
   const NEW = "2026-02-01T10:00:01Z";
 
-  const known = (data: { [field: string]: unknown }, version_at: string | null = null, deleted = false) => ({
-    resource_id: "r1",
-    event_id: "e1",
+  const known = (data: { [field: string]: unknown }, versionAt: string | null = null, deleted = false) => ({
+    resourceId: "r1",
+    eventId: "e1",
     deleted,
-    version_at: version_at ?? (typeof data["updated_at"] === "string" ? data["updated_at"] : null),
+    versionAt: versionAt ?? (typeof data["updated_at"] === "string" ? data["updated_at"] : null),
     data,
   });
 
@@ -155,34 +150,38 @@ describe("the event of a difference", () => {
   });
 
   const later = { asOf: instant("2026-03-02T12:00:00Z") };
-  const idsOf = (...differences: Differing[]) => new Set(differences.map((one) => reconciledEvent(one).id)).size;
+  const idsOf = async (...differences: Differing[]) =>
+    new Set((await Promise.all(differences.map(reconciledEvent))).map(({ id }) => id)).size;
 
-  it("has the same id and body in every run when the resource has a date", () => {
-    expect(reconciledEvent(dated(later))).toEqual(reconciledEvent(dated()));
+  it("has the same id and body in every run when the resource has a date", async () => {
+    expect(await reconciledEvent(dated(later))).toEqual(await reconciledEvent(dated()));
     expect(
-      idsOf(dated(), dated({ judgement: { state: "missing", version: byDate("2026-02-01T11:00:00.000+01:00") } })),
+      await idsOf(
+        dated(),
+        dated({ judgement: { state: "missing", version: byDate("2026-02-01T11:00:00.000+01:00") } }),
+      ),
     ).toBe(1);
   });
 
-  it("has another id for each organization, type, resource and version", () => {
+  it("has another id for each organization, type, resource and version", async () => {
     const others = [
       dated({ organizationId: "o2" }),
       dated({ type: "v1/products" }),
       dated({ item: { id: "c2", updated_at: AT } }),
       dated({ judgement: { state: "missing", version: byDate("2026-02-01T10:00:01Z") } }),
     ];
-    expect(idsOf(dated(), ...others)).toBe(5);
+    expect(await idsOf(dated(), ...others)).toBe(5);
   });
 
-  it("has the same id in every run for the same content and the same replaced event, without a date", () => {
-    expect(idsOf(dateless(), dateless(later), dateless({ item: { role: "owner", id: "m1" } }))).toBe(1);
-    expect(idsOf(dateless(), dateless({ item: { id: "m1", role: "manager" } }), dateless({ supersedes: "e2" }))).toBe(
-      3,
-    );
+  it("has the same id in every run for the same content and the same replaced event, without a date", async () => {
+    expect(await idsOf(dateless(), dateless(later), dateless({ item: { role: "owner", id: "m1" } }))).toBe(1);
+    expect(
+      await idsOf(dateless(), dateless({ item: { id: "m1", role: "manager" } }), dateless({ supersedes: "e2" })),
+    ).toBe(3);
   });
 
-  it("is an event that the relay reads, marked by its id", () => {
-    const { id, body } = reconciledEvent(dated());
+  it("is an event that the relay reads, marked by its id", async () => {
+    const { id, body } = await reconciledEvent(dated());
     expect(id).toMatch(/^reconciled_[0-9a-f]{32}$/);
     expect(isReconciled({ id })).toBe(true);
     expect(readEnvelope("business", tryParseJson(body))).toMatchObject({
@@ -204,24 +203,24 @@ describe("the event of a difference", () => {
   const webhook = (data: object, created_at: string) =>
     JSON.stringify({ id: "0", type: "v1/clients", organization_id: "o1", created_at, data });
 
-  it("is older than the webhook of the same version, and newer than an older version", () => {
-    const { body } = reconciledEvent(dated());
+  it("is older than the webhook of the same version, and newer than an older version", async () => {
+    const { body } = await reconciledEvent(dated());
     expect(versionOf(webhook({ id: "c1", updated_at: AT }, "2026-02-01T10:00:01Z")) > versionOf(body)).toBe(true);
     const older = webhook({ id: "c1", updated_at: "2026-02-01T09:59:59Z" }, "2026-02-01T10:00:05Z");
     expect(versionOf(older) < versionOf(body)).toBe(true);
   });
 
-  it("is dated by the beginning of the run without a date, also where only the bank has one", () => {
+  it("is dated by the beginning of the run without a date, also where only the bank has one", async () => {
     const item = { id: "c1", updated_at: AT };
-    const { body } = reconciledEvent(dateless({ type: "v1/clients", item }));
+    const { body } = await reconciledEvent(dateless({ type: "v1/clients", item }));
     expect(Object(JSON.parse(body)).data).toEqual({ id: "c1", event: "updated" });
     expect(versionOf(webhook({ id: "c1" }, "2026-03-01T11:59:59Z")) < versionOf(body)).toBe(true);
     expect(versionOf(webhook({ id: "c1" }, "2026-03-01T12:00:01Z")) > versionOf(body)).toBe(true);
   });
 
-  it("keeps amounts as Qonto wrote them", () => {
+  it("keeps amounts as Qonto wrote them", async () => {
     const item = Object(parseJsonLosslessly('{"id":"c1","amount":100.00}'));
-    expect(reconciledEvent(dated({ item })).body).toContain('"amount":100.00');
+    expect((await reconciledEvent(dated({ item }))).body).toContain('"amount":100.00');
   });
 
   const drifted = { state: "drifted", version: byDate(), fields: [] } as const;
@@ -232,8 +231,8 @@ describe("the event of a difference", () => {
     ["v1/transfers", "pending", drifted, "updated"],
     ["v1/cards", "discarded", drifted, "discarded"],
     ["v1/client-invoices", "paid", drifted, undefined],
-  ])("says what happened to one of %s that is %s", (type, status, judgement, event) => {
-    const { body } = reconciledEvent(dated({ type, item: { id: "x", status }, judgement }));
+  ])("says what happened to one of %s that is %s", async (type, status, judgement, event) => {
+    const { body } = await reconciledEvent(dated({ type, item: { id: "x", status }, judgement }));
     expect(Object(JSON.parse(body)).data.event).toBe(event);
   });
 });
