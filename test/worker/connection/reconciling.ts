@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { reconcileConnection } from "../../../src/connection/reconcile.ts";
 import { Counters } from "../../../src/domain/counters.ts";
 import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
+import { encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, claimConnection, findConnection, releaseConnection } from "../../../src/store/connections.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
@@ -25,30 +26,27 @@ interface Options {
   readonly died?: Promise<never>;
 }
 
-/** What a turn has counted, and the error with which it ended; null: without one. */
-interface Turn {
-  readonly counts: Readonly<Record<string, number>>;
-  readonly error: unknown;
-}
+type Counts = Readonly<Record<string, number>>;
 
-/** One turn of the cron: claims the connection, reconciles it and gives it back, unless the process dies meanwhile. */
-export async function reconcile(relay: TestRelay, id: string, options: Options = {}): Promise<Turn> {
+/**
+ * One turn of the cron: claims the connection, reconciles it and gives it back, unless the process dies meanwhile. Answers what
+ * it has counted.
+ */
+export async function reconcile(relay: TestRelay, id: string, options: Options = {}): Promise<Counts> {
   const { requests = 60, onCall = undisturbed, died = never } = options;
   const connection = await claimConnection(database, id, { now: relay.now, leaseUntil: relay.now + LEASE_MS });
   if (connection === null) throw new Error("Another run of the cron has the connection");
   const counters = new Counters();
-  const work = reconcileConnection(connection, contextOf(relay, onCall, counters), {
-    until: relay.now + TURN_MS,
-    requests,
-  });
-  const error = await relay.clock.waitFor(
-    Promise.race([work, died]).then(
-      () => null,
-      (reason: unknown) => reason,
-    ),
-  );
-  if (!(error instanceof Died)) await releaseConnection(database, connection, relay.now, null);
-  return { counts: counters.take(relay.now), error };
+  const budget = { until: relay.now + TURN_MS, requests };
+  const work = reconcileConnection(connection, contextOf(relay, onCall, counters), budget);
+  try {
+    await relay.clock.waitFor(Promise.race([work, died]));
+  } catch (error) {
+    if (!(error instanceof Died)) await releaseConnection(database, connection, relay.now, String(error));
+    throw error;
+  }
+  await releaseConnection(database, connection, relay.now, null);
+  return counters.take(relay.now);
 }
 
 function contextOf(relay: TestRelay, onCall: OnCall, counters: Counters) {
@@ -72,8 +70,7 @@ function contextOf(relay: TestRelay, onCall: OnCall, counters: Counters) {
 /** Turns, a minute apart, until no run is in progress or due. Answers how many there were. */
 export async function reconcileWhole(relay: TestRelay, id: string, options: Options = {}): Promise<number> {
   for (let turns = 1; turns <= 200; turns += 1) {
-    const { error } = await reconcile(relay, id, options);
-    if (error !== null) throw error;
+    await reconcile(relay, id, options);
     const { reconciliation, reconciliationDueAt } = await connectionOf(id);
     if (reconciliation === null && reconciliationDueAt > relay.now) return turns;
     relay.passSeconds(60);
@@ -88,7 +85,7 @@ export async function connectionOf(id: string): Promise<Connection> {
 }
 
 /** The process that made a call is gone. */
-class Died extends Error {}
+export class Died extends Error {}
 
 /** Kills the process at its call of that index, from 0: before the call, or when it is done. */
 export function killAt(index: number, when: "before" | "done"): Required<Pick<Options, "onCall" | "died">> & { isDead: () => boolean } {
@@ -125,7 +122,15 @@ export async function connected(
   before(relay);
   relay.passSeconds(3600);
   const { id } = await connectDirectly(relay);
+  await takeLastingToken(relay, id);
   return { relay, id };
+}
+
+/** An access token lasts an hour, and these tests a day. */
+async function takeLastingToken({ env: { ENCRYPTION_KEYS = "" }, qonto }: TestRelay, id: string): Promise<void> {
+  const token = await encrypt([ENCRYPTION_KEYS], qonto.accessToken, id, realWorld);
+  const update = env.DB.prepare("UPDATE connections SET access_token = ?2, access_expires_at = ?3 WHERE id = ?1");
+  await update.bind(id, token, Number.MAX_SAFE_INTEGER).run();
 }
 
 /** The same after its state has been filled, and a day later. */
