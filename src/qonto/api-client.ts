@@ -232,11 +232,20 @@ export class QontoClient {
     } catch (error) {
       if (!(error instanceof QontoRefusal) || error.status !== 422 || page === 1) throw error;
       if (page * Number(query["per_page"] ?? LARGEST_PAGE) > MOST_RESULTS) throw new TooManyResults();
-      if (promisedBy === null) return null;
       // It is too much for Qonto if the page before still leads here.
-      const before = await this.get(path, pageInfo, { per_page: LARGEST_PAGE, ...query, page: promisedBy });
-      if ((before.meta?.next_page ?? 0) > promisedBy) throw new TooManyResults();
+      if (promisedBy !== null && (await this.#leadsFurther(promisedBy, path, query))) throw new TooManyResults();
       return null;
+    }
+  }
+
+  /** False when that page is not there any more either. */
+  async #leadsFurther(page: number, path: string, query: Query): Promise<boolean> {
+    try {
+      const { meta } = await this.get(path, pageInfo, { per_page: LARGEST_PAGE, ...query, page });
+      return (meta?.next_page ?? 0) > page;
+    } catch (error) {
+      if (error instanceof QontoRefusal && error.status === 422 && page > 1) return false;
+      throw error;
     }
   }
 

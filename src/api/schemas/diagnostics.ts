@@ -21,7 +21,14 @@ export const diagnostics = z
     now: time.describe("The relay's clock."),
     configuration: z.object({
       faults: z.array(z.string()),
-      secrets: z.object({ business: z.number(), onboarding: z.number() }).describe("How many are set."),
+      secrets: z
+        .object({
+          business: z.number(),
+          onboarding: z.number(),
+          // A relay of an earlier version has none.
+          subscriptions: z.number().default(0).describe("Derived, for the relay's own subscriptions."),
+        })
+        .describe("How many are set."),
       signature_tolerance_seconds: z.number(),
       allow_private_destinations: z.boolean(),
     }),
@@ -59,7 +66,7 @@ export const exampleDiagnostics = {
   now: "2026-11-24T10:05:00.000Z",
   configuration: {
     faults: [],
-    secrets: { business: 2, onboarding: 0 },
+    secrets: { business: 2, onboarding: 0, subscriptions: 0 },
     signature_tolerance_seconds: 300,
     allow_private_destinations: false,
   },

@@ -187,20 +187,7 @@ export class Scene {
   }
 
   subscribe({ id = "sub-1", callback_url = WEBHOOK, types = ["v1/transactions"] }): void {
-    const dates = { created_at: iso(Date.now()), updated_at: iso(Date.now()) };
-    const { organizationId, membershipId } = this.qonto.bank;
-    this.qonto.subscriptions.set(id, {
-      id,
-      organization_id: organizationId,
-      membership_id: membershipId,
-      clientId: this.qonto.applications[0].clientId,
-      callback_url,
-      types,
-      secret: BUSINESS_SECRET,
-      description: null,
-      enabled: true,
-      ...dates,
-    });
+    this.qonto.subscribe({ id, callback_url, types, secret: BUSINESS_SECRET });
   }
 
   /** A relay client that bears another token, or none of Qonto's. */

@@ -56,7 +56,7 @@ export interface CodeRequest extends Pick<Code, "redirectUri" | "challenge"> {
 
 /** Who has allowed what to whom: codes, access tokens, and refresh tokens that rotate. Times are Unix milliseconds. */
 export class Consents {
-  readonly all: Consent[] = [];
+  readonly #all: Consent[] = [];
   readonly #codes = new Map<string, Code>();
   readonly #accessTokens = new Map<string, { readonly consent: Consent; readonly expiresAt: number }>();
   readonly #refreshTokens = new Map<string, RefreshToken>();
@@ -64,6 +64,10 @@ export class Consents {
 
   constructor(world: Pick<QontoWorld, "now" | "randomId">) {
     this.#world = world;
+  }
+
+  of(organizationId: string, clientId: string): Consent[] {
+    return this.#all.filter((one) => one.organizationId === organizationId && one.clientId === clientId);
   }
 
   /** A token of all scopes that never expires, for a client that got it by hand. */
@@ -117,7 +121,7 @@ export class Consents {
 
   #begin(of: Pick<Consent, "clientId" | "organizationId" | "membershipId" | "scopes">): Consent {
     const consent = { id: this.#world.randomId(), hasEnded: false, ...of };
-    this.all.push(consent);
+    this.#all.push(consent);
     return consent;
   }
 

@@ -23,19 +23,23 @@ export interface OauthApiOptions {
 
 const SHORTEST_STATE = 8;
 
-const query = z.object({
-  response_type: z.literal("code"),
-  scope: z
-    .string()
-    .transform((names) => names.split(" ").filter((name) => name !== ""))
-    .pipe(z.array(z.string().refine(isScope)).min(1)),
-  state: z.string().min(SHORTEST_STATE),
-  code_challenge: z
-    .string()
-    .regex(/^[\w-]{43}$/)
-    .optional(),
-  code_challenge_method: z.literal("S256").optional(),
-});
+const query = z
+  .object({
+    response_type: z.literal("code"),
+    scope: z
+      .string()
+      .transform((names) => names.split(" ").filter((name) => name !== ""))
+      .pipe(z.array(z.string().refine(isScope)).min(1)),
+    state: z.string().min(SHORTEST_STATE),
+    code_challenge: z
+      .string()
+      .regex(/^[\w-]{43}$/)
+      .optional(),
+    code_challenge_method: z.literal("S256").optional(),
+  })
+  .refine((asked) => (asked.code_challenge === undefined) === (asked.code_challenge_method === undefined), {
+    path: ["code_challenge_method"],
+  });
 
 const decision = z.object({
   decision: z.enum(["accept", "deny"]),

@@ -41,5 +41,5 @@ const byType: Readonly<Record<string, Scope | null>> = {
 
 /** The scope that a subscription to a type takes beside `webhook`; null: none. */
 export function scopeOfType(type: string): Scope | null {
-  return type in byType ? (byType[type] ?? null) : "organization.read";
+  return Object.hasOwn(byType, type) ? (byType[type] ?? null) : "organization.read";
 }

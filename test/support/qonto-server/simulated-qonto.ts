@@ -1,13 +1,16 @@
 import { Hono } from "hono";
+import { sleep } from "../../../src/platform/timeout.ts";
 import { type SampleType, sampleEvent, sourceOfType } from "../../../src/qonto/sample-event.ts";
 import { Bank, type Item, type ListedType } from "./bank.ts";
-import { type Application, type Consent, Consents, type TokenPair } from "./consents.ts";
-import { flatError, missingScope } from "./errors.ts";
+import { type Application, Consents, type TokenPair } from "./consents.ts";
+import { flatError } from "./errors.ts";
+import { type QontoFaults, answerWith, takeFault } from "./faults.ts";
+import { Gate } from "./gate.ts";
 import { listsApi } from "./lists-api.ts";
 import { oauthApi } from "./oauth-api.ts";
 import { type OnboardingWebhook, onboardingApi } from "./onboarding-api.ts";
-import { RateLimit, type Window, documentedLimits, documentedUnauthorizedLimit } from "./rate-limit.ts";
-import { type Scope, scopeOfPath, scopes as allScopes } from "./scopes.ts";
+import { type Window, documentedLimits } from "./rate-limit.ts";
+import { type Scope, scopes as allScopes } from "./scopes.ts";
 import { type Delivery, type Receiver, Sender, type SenderOptions, type Sending } from "./sender.ts";
 import { type Subscription, subscriptionsApi } from "./subscriptions-api.ts";
 import { type QontoWorld, isoAt, realQontoWorld } from "./world.ts";
@@ -34,21 +37,19 @@ export interface QontoOptions extends Partial<QontoWorld> {
   readonly sender?: Partial<SenderOptions>;
 }
 
-/** Faults of the API. Each lasts while it is set. */
-export interface QontoFaults {
-  /** Every call is answered so. */
-  status?: number;
-  /** The path of a list that is never answered. */
-  hangs?: string;
-  /** The path of a list for which the token lacks the scope. */
-  forbidden?: string;
-  /** How far its clock is ahead. */
-  clockSkewSeconds?: number;
-  /** 429 says how long to wait, unless this is set. */
-  withoutRetryAfter?: boolean;
-  /** Webhooks are neither sent nor tried again: Qonto has abandoned them. */
-  losesWebhooks?: boolean;
+interface Granting {
+  readonly organizationId?: string;
+  readonly clientId?: string;
+  readonly scopes?: readonly Scope[];
 }
+
+interface EmittedEvent {
+  readonly id: string;
+  readonly [field: string]: unknown;
+}
+
+/** Who got the tokens of `accessTokens` by hand: another application than the relay. */
+const CLIENT_BY_HAND = "client-by-hand";
 
 /**
  * A Qonto to test against: OAuth, both webhook systems, what the API lists, and a sender that behaves as documented. It runs in
@@ -62,16 +63,16 @@ export class SimulatedQonto {
   readonly applications: readonly [Application, ...Application[]];
   readonly subscriptions = new Map<string, Subscription>();
   readonly onboardingWebhooks = new Map<string, OnboardingWebhook>();
-  readonly faults: QontoFaults = {};
+  readonly faults: QontoFaults = { paths: new Map() };
   /** Method and path with query of each call. */
   readonly calls: string[] = [];
   readonly sender: Sender;
   readonly accessToken: string;
   readonly #options: QontoOptions;
   readonly #world: QontoWorld;
-  readonly #limit: RateLimit;
-  readonly #unauthorized = new RateLimit([documentedUnauthorizedLimit]);
+  readonly #gate: Gate;
   readonly #app: Hono;
+  readonly #afterPages: { readonly path: string; readonly page: number; readonly change: () => void }[] = [];
 
   constructor(options: QontoOptions = {}) {
     this.#options = options;
@@ -81,13 +82,19 @@ export class SimulatedQonto {
     this.applications = options.applications ?? [exampleApplication];
     const [accessToken, ...others] = options.accessTokens ?? ["qonto-access-token"];
     this.accessToken = accessToken;
-    const { clientId } = this.applications[0];
     const { organizationId, membershipId } = this.bank;
-    this.consents.addStaticToken(accessToken, { clientId, organizationId, membershipId });
+    const byHand = { clientId: CLIENT_BY_HAND, organizationId };
+    this.consents.addStaticToken(accessToken, { ...byHand, membershipId });
     for (const token of others) {
-      this.consents.addStaticToken(token, { clientId, organizationId, membershipId: this.#world.randomId() });
+      this.consents.addStaticToken(token, { ...byHand, membershipId: this.#world.randomId() });
     }
-    this.#limit = new RateLimit(options.limits ?? documentedLimits);
+    this.#gate = new Gate({
+      consents: this.consents,
+      faults: this.faults,
+      limits: options.limits ?? documentedLimits,
+      stagingToken: options.stagingToken,
+      world: this.#world,
+    });
     const senderOptions = { backOffMs: [200, 400, 800, 1_600], signsEachRetry: true, ...options.sender };
     this.sender = new Sender(senderOptions, this.#world);
     this.#app = this.#createApp();
@@ -111,13 +118,86 @@ export class SimulatedQonto {
     organizationId = this.bank.organizationId,
     clientId = this.applications[0].clientId,
     scopes = allScopes,
-  }: {
-    readonly organizationId?: string;
-    readonly clientId?: string;
-    readonly scopes?: readonly Scope[];
-  } = {}): TokenPair {
+  }: Granting = {}): TokenPair {
     const { membershipId } = this.bankOf(organizationId);
     return this.consents.grant({ clientId, organizationId, membershipId, scopes });
+  }
+
+  /** A member answers the consent page of an address. Answers the address to which the browser is sent back. */
+  async decide(address: string, decision: "accept" | "deny", organizationId?: string): Promise<string> {
+    const url = new URL(address);
+    url.searchParams.set("simulate", decision);
+    if (organizationId !== undefined) url.searchParams.set("organization_id", organizationId);
+    const response = await this.fetch(url.href);
+    const location = response.headers.get("location");
+    if (location === null) throw new Error(`The consent page was refused: ${await response.text()}`);
+    return location;
+  }
+
+  /**
+   * A member revokes the consent in Qonto's interface: the tokens stop, and the subscriptions are told, and end. Answers the
+   * deliveries of `v1/consent-revocations`.
+   */
+  async revokeConsent(
+    organizationId = this.bank.organizationId,
+    clientId = this.applications[0].clientId,
+  ): Promise<Delivery[]> {
+    for (const consent of this.consents.of(organizationId, clientId)) consent.hasEnded = true;
+    const data = { client_id: clientId, revoked_at: isoAt(this.#world.now()) };
+    const event = this.event("v1/consent-revocations", { data }, this.bankOf(organizationId));
+    const ending = [...this.subscriptions.values()].filter(
+      (one) => one.organization_id === organizationId && one.clientId === clientId,
+    );
+    const receivers = this.#receiversOf(event, ending);
+    for (const { id } of ending) this.subscriptions.delete(id);
+    return this.#send(event, receivers);
+  }
+
+  /** What the consents of an organization allow from now on is at most this. */
+  reduceScopes(organizationId: string, scopes: readonly Scope[], clientId = this.applications[0].clientId): void {
+    for (const consent of this.consents.of(organizationId, clientId)) {
+      consent.scopes = consent.scopes.filter((scope) => scopes.includes(scope));
+    }
+  }
+
+  /** A subscription that somebody has made by hand, of the first organization unless it says otherwise. */
+  subscribe(changes: Pick<Subscription, "callback_url"> & Partial<Subscription>): Subscription {
+    const now = isoAt(this.#world.now());
+    const made = {
+      id: this.#world.randomId(),
+      organization_id: this.bank.organizationId,
+      membership_id: this.bank.membershipId,
+      clientId: CLIENT_BY_HAND,
+      types: ["v1/transactions"],
+      secret: `whsec_${"by-hand-".repeat(4)}`,
+      description: null,
+      enabled: true,
+      created_at: now,
+      updated_at: now,
+      ...changes,
+    };
+    this.subscriptions.set(made.id, made);
+    return made;
+  }
+
+  /** It vanishes, and nobody is told. */
+  loseSubscription(id: string): void {
+    if (!this.subscriptions.delete(id)) throw new Error(`There is no subscription ${id}`);
+  }
+
+  /** Somebody changes it at Qonto; `{ enabled: false }` disables it. */
+  editSubscription(
+    id: string,
+    changes: Partial<Pick<Subscription, "callback_url" | "types" | "description" | "secret" | "enabled">>,
+  ): void {
+    const found = this.subscriptions.get(id);
+    if (found === undefined) throw new Error(`There is no subscription ${id}`);
+    Object.assign(found, changes, { updated_at: isoAt(this.#world.now()) });
+  }
+
+  /** Does something once that page of a list has been read, before the next: the list shifts while it is read. */
+  afterPage(path: string, page: number, change: () => void): void {
+    this.#afterPages.push({ path, page, change });
   }
 
   /** Something is made in a bank, and its event is sent. */
@@ -156,12 +236,13 @@ export class SimulatedQonto {
   }
 
   /** Sends an event to all that subscribed to its type. */
-  async emit(
-    event: { readonly id: string; readonly [field: string]: unknown },
-    sending: Sending = {},
-  ): Promise<Delivery[]> {
-    const receivers = this.faults.losesWebhooks === true ? [] : this.#receiversOf(event);
-    return Promise.all(receivers.map((receiver) => this.sender.send(event, receiver, sending)));
+  emit(event: EmittedEvent, sending: Sending = {}): Promise<Delivery[]> {
+    return this.#send(event, this.#receiversOf(event, [...this.subscriptions.values()]), sending);
+  }
+
+  #send(event: EmittedEvent, receivers: readonly Receiver[], sending: Sending = {}): Promise<Delivery[]> {
+    const reached = this.faults.losesWebhooks === true ? [] : receivers;
+    return Promise.all(reached.map((receiver) => this.sender.send(event, receiver, sending)));
   }
 
   /** Calls it in the same process. */
@@ -172,23 +253,33 @@ export class SimulatedQonto {
 
   /** Rejects with ConnectionCut when there is no answer. */
   async answer(request: Request): Promise<Response> {
-    const { pathname, search } = new URL(request.url);
+    const { pathname, search, searchParams } = new URL(request.url);
     this.calls.push(`${request.method} ${pathname}${search}`);
-    const { hangs, clockSkewSeconds = 0 } = this.faults;
-    if (pathname === hangs) await new Promise(() => undefined);
-    const answered = this.#refuse(request, pathname) ?? (await this.#app.fetch(request));
+    const fault = takeFault(this.faults, pathname);
+    if (fault.delayMs !== undefined) await sleep(fault.delayMs, this.#world);
+    const answered = await answerWith(
+      fault,
+      async () =>
+        this.#gate.refuse(request, pathname, fault.status ?? this.faults.status) ?? (await this.#app.fetch(request)),
+    );
     const response = new Response(answered.body, answered);
+    const { clockSkewSeconds = 0 } = this.faults;
     response.headers.set("date", new Date(this.#world.now() + clockSkewSeconds * 1000).toUTCString());
+    if (response.ok) this.#shiftAfter(pathname, Number(searchParams.get("page") ?? 1));
     return response;
   }
 
-  #receiversOf(event: { readonly [field: string]: unknown }): Receiver[] {
+  #shiftAfter(path: string, page: number): void {
+    const index = this.#afterPages.findIndex((one) => one.path === path && one.page === page);
+    const [found] = index === -1 ? [] : this.#afterPages.splice(index, 1);
+    found?.change();
+  }
+
+  #receiversOf(event: EmittedEvent, subscriptions: readonly Subscription[]): Receiver[] {
     const type = String(event["type"] ?? event["event_type"]);
     return sourceOfType(type) === "business"
-      ? [...this.subscriptions.values()]
-          .filter(({ enabled, types, organization_id }) => {
-            return enabled && types.includes(type) && organization_id === event["organization_id"];
-          })
+      ? subscriptions
+          .filter((one) => one.enabled && one.types.includes(type) && one.organization_id === event["organization_id"])
           .map(({ callback_url, secret }) => ({ source: "business", url: callback_url, secret }))
       : [...this.onboardingWebhooks.values()]
           .filter(({ enabled }) => enabled)
@@ -198,7 +289,7 @@ export class SimulatedQonto {
   #createApp(): Hono {
     const app = new Hono();
     const { allowHttp = false, stagingToken, mostResults } = this.#options;
-    const consentOf = (request: Request) => this.#consentOf(request);
+    const consentOf = (request: Request) => this.#gate.consentOf(request);
     const bankOf = (request: Request) => this.bankOf(consentOf(request).organizationId);
     const customers = () =>
       [...this.banks.values()].map(({ organizationId, membershipId, name }) => ({
@@ -214,45 +305,6 @@ export class SimulatedQonto {
     app.notFound(() => flatError(404, "not_found", "There is nothing at this address"));
     return app;
   }
-
-  /** Whose token a call bears: it has passed `#refuse`. */
-  #consentOf(request: Request): Consent {
-    const consent = this.consents.consentOf(bearerOf(request));
-    if (consent === null) throw new Error("A call without a valid token was let through");
-    return consent;
-  }
-
-  /** What stands before every endpoint. */
-  #refuse(request: Request, path: string): Response | null {
-    const now = this.#world.now();
-    const waitMs = Math.max(this.#limit.waitMs(now), this.#unauthorized.waitMs(now));
-    if (waitMs > 0) return this.#tooMany(waitMs);
-    this.#limit.note(now);
-    const { status } = this.faults;
-    if (status === 429) return this.#tooMany(1_000);
-    if (status !== undefined) return flatError(status, "fault", "The API is not well");
-    if (path.startsWith("/oauth2/")) return null;
-    const consent = this.consents.consentOf(bearerOf(request));
-    const { stagingToken } = this.#options;
-    const isOfSandbox = stagingToken === undefined || request.headers.get("x-qonto-staging-token") === stagingToken;
-    if (consent === null || !isOfSandbox) {
-      this.#unauthorized.note(now);
-      const detail = consent === null ? "The access token is invalid" : "The staging token is missing or wrong";
-      return flatError(401, "unauthorized", detail);
-    }
-    const scope = scopeOfPath(path);
-    return path === this.faults.forbidden || !consent.scopes.includes(scope) ? missingScope(scope) : null;
-  }
-
-  #tooMany(waitMs: number): Response {
-    const response = flatError(429, "too_many_requests", "The rate limit is reached");
-    if (this.faults.withoutRetryAfter !== true) response.headers.set("retry-after", String(Math.ceil(waitMs / 1000)));
-    return response;
-  }
-}
-
-function bearerOf(request: Request): string {
-  return /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
 }
 
 /** Rejects as `fetch` does once its caller hangs up. */

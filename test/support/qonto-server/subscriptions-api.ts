@@ -17,7 +17,7 @@ export interface Subscription {
   types: string[];
   secret: string;
   description: string | null;
-  /** Not documented: somebody at Qonto has switched it off. */
+  /** Qonto documents no such field: it is shown of one that somebody has disabled. */
   enabled: boolean;
   readonly created_at: string;
   updated_at: string;
@@ -112,8 +112,8 @@ function randomSecret({ randomId }: Pick<QontoWorld, "randomId">): string {
 }
 
 /** Without the secret, which is shown once. */
-function show({ clientId: _clientId, secret: _secret, ...shown }: Subscription) {
-  return shown;
+function show({ clientId: _clientId, secret: _secret, enabled, ...shown }: Subscription) {
+  return enabled ? shown : { ...shown, enabled };
 }
 
 function isAllowed(url: string, allowHttp: boolean): boolean {
