@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { readLastRun } from "../../../src/connection/run.ts";
 import { type Item, listedTypes, idOf } from "../../support/qonto-server/bank.ts";
+import { requestReconciliation } from "../../../src/store/reconciliation.ts";
+import { database } from "../support/store.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   DESTINATION,
@@ -99,6 +101,9 @@ describe("after connecting", () => {
   });
 });
 
+const deliveredSeries = (difference: "missing" | "drifted") =>
+  `qonto_relay_reconciled_events_total{difference="${difference}",road="delivery"}`;
+
 const typesOf = ({ lastReconciliation }: { lastReconciliation: string | null }) =>
   new Map(readLastRun(lastReconciliation)?.types.map((one) => [one.type, one]));
 
@@ -127,10 +132,10 @@ describe("a day of lost webhooks", () => {
     expect(new Set(deliveredIds(relay)).size).toBe(lost);
     expect(relay.destinations.at(cards)).toHaveLength(2);
     expect(counts).toEqual({
-      'qonto_relay_reconciled_events_total{difference="missing",road="delivery"}': lost - 4,
-      'qonto_relay_reconciled_events_total{difference="drifted",road="delivery"}': 4,
+      [deliveredSeries("missing")]: lost - 4,
+      [deliveredSeries("drifted")]: 4,
     });
-    expect((await connectionOf(id)).reconciledUntil).toBe(relay.now);
+    expect((await connectionOf(id)).reconciledUntil).toBe(relay.now - 60_000);
   });
 
   it("is told to those who ask for that, with the counts", async () => {
@@ -170,7 +175,7 @@ describe("a day of lost webhooks", () => {
     const { relay, id } = scene;
     const dated = relay.qonto.bank.make("v1/transfers");
     const undated = relay.qonto.bank.make("v1/memberships");
-    relay.passSeconds(1);
+    relay.passSeconds(61);
     const webhooks = [
       relay.qonto.eventOf("v1/transfers", { ...dated, reference: "of the webhook" }, "created"),
       relay.qonto.eventOf("v1/memberships", { ...undated, role: "of the webhook" }, "updated"),
@@ -188,5 +193,57 @@ describe("a day of lost webhooks", () => {
     relay.qonto.bank.change("v1/transfers", String(dated["id"]), { reference: "of the webhook", updated_at: dated["updated_at"] });
     await reconcile(relay, id);
     expect(await countRows("events")).toBe(before);
+  });
+
+  it("is nothing that has just changed: an hourly run leaves that to its webhook, and the next one finds it", async () => {
+    const { relay, id } = await filled();
+    relay.qonto.bank.make("v1/transfers");
+    relay.passSeconds(5);
+    expect(await reconcile(relay, id)).toEqual({});
+    relay.passSeconds(3600);
+    expect(await reconcile(relay, id)).toEqual({ [deliveredSeries("missing")]: 1 });
+  });
+});
+
+describe("a request of the operator's", () => {
+  it("finds what has just changed", async () => {
+    const { relay, id } = await filled();
+    relay.qonto.bank.make("v1/transfers");
+    expect(await requestReconciliation(database, id, { now: relay.now, since: null })).toBe(true);
+    expect(await reconcile(relay, id)).toEqual({ [deliveredSeries("missing")]: 1 });
+  });
+
+  it("reads from the time that it names", async () => {
+    const { relay, id } = await filled();
+    const lostAt = relay.now;
+    // Qonto dates it before it shows it.
+    relay.passSeconds(36_000);
+    await reconcile(relay, id);
+    relay.qonto.bank.make("v1/transfers", { updated_at: new Date(lostAt).toISOString() });
+    relay.passSeconds(3600);
+    expect(await reconcile(relay, id)).toEqual({});
+    await requestReconciliation(database, id, { now: relay.now, since: lostAt });
+    await requestReconciliation(database, id, { now: relay.now, since: relay.now });
+    expect(await reconcile(relay, id)).toEqual({ [deliveredSeries("missing")]: 1 });
+    expect((await connectionOf(id)).reconciliationSince).toBeNull();
+  });
+
+  it("is kept while another run is in progress, which has begun before", async () => {
+    const { relay, id } = await filled();
+    await reconcile(relay, id, { requests: 2 });
+    relay.passSeconds(1);
+    await requestReconciliation(database, id, { now: relay.now, since: 1 });
+    await reconcile(relay, id);
+    expect(await connectionOf(id)).toMatchObject({
+      reconciliation: null,
+      reconciliationDueAt: relay.now,
+      reconciliationSince: 1,
+    });
+    await reconcile(relay, id);
+    expect((await connectionOf(id)).reconciliationSince).toBeNull();
+  });
+
+  it("is refused for a connection that is not there", async () => {
+    expect(await requestReconciliation(database, "unknown", { now: 1, since: null })).toBe(false);
   });
 });

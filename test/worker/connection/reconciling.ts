@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { reconcileConnection } from "../../../src/connection/reconcile.ts";
+import { isReconciliationDue, reconcileConnection } from "../../../src/connection/reconcile.ts";
 import { Counters } from "../../../src/domain/counters.ts";
 import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
 import { encrypt } from "../../../src/platform/encryption.ts";
@@ -38,7 +38,8 @@ export async function reconcile(relay: TestRelay, id: string, options: Options =
   if (connection === null) throw new Error("Another run of the cron has the connection");
   const counters = new Counters();
   const budget = { until: relay.now + TURN_MS, requests };
-  const work = reconcileConnection(connection, contextOf(relay, onCall, counters), budget);
+  const isDue = isReconciliationDue(connection, relay.now);
+  const work = isDue && reconcileConnection(connection, contextOf(relay, onCall, counters), budget);
   try {
     await relay.clock.waitFor(Promise.race([work, died]));
   } catch (error) {
