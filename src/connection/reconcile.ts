@@ -1,5 +1,4 @@
 import { announceEvents, announceOperationalEvent } from "../announce.ts";
-import type { Counters } from "../domain/counters.ts";
 import { firstLease } from "../domain/lease.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { byId } from "../messages.ts";
@@ -11,7 +10,7 @@ import { readPage } from "../reconciliation/read-page.ts";
 import { IncompleteListing, type Reading, beginReading } from "../reconciliation/reading.ts";
 import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
-import { type Budget, type ConnectionContext, hasBudget } from "./context.ts";
+import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
 import { type Findings, findDifferences } from "./find-differences.ts";
 import { openQonto } from "./open-qonto.ts";
 import {
@@ -25,20 +24,15 @@ import {
   completeUntilOf,
   finishRun,
   isComplete,
-  nextRunAt,
   readLastRun,
   readProgress,
   sinceOf,
 } from "./run.ts";
 
-interface ReconcileContext extends ConnectionContext {
-  readonly counters: Counters;
-}
-
 /** A turn is what one run of the cron does for a reconciliation. */
 interface Turn {
   readonly connection: Connection;
-  readonly context: ReconcileContext;
+  readonly context: LookAfterContext;
   readonly budget: Budget;
   readonly qonto: QontoClient;
   readonly previous: LastRun | null;
@@ -46,20 +40,24 @@ interface Turn {
   readonly startedAt: number;
 }
 
+/** Whether there is something to compare, or a run to go on with. */
+export function isReconciliationDue({ reconciliation, reconciliationDueAt }: Connection, now: number): boolean {
+  return now >= reconciliationDueAt && now >= readProgress(reconciliation, now).not_before;
+}
+
 /**
- * Compares what the bank lists with what the relay has, if that is due, and records what the relay lacks: page by page, as far
+ * Compares what the bank lists with what the relay has, and records what the relay lacks: page by page, as far
  * as the budget goes. The next turn goes on behind the last page that was recorded. Throws QontoRefusal and QontoUnavailable
  * when it has to wait for Qonto.
  */
 export async function reconcileConnection(
   connection: Connection,
-  context: ReconcileContext,
+  context: LookAfterContext,
   budget: Budget,
 ): Promise<void> {
   const { world } = context;
   const startedAt = world.now();
   let progress = readProgress(connection.reconciliation, startedAt);
-  if (startedAt < Math.max(connection.reconciliationDueAt, progress.not_before)) return;
   const qonto = openQonto(connection, context);
   const previous = readLastRun(connection.lastReconciliation);
   const turn: Turn = { connection, context, budget, qonto, previous, startedAt };
@@ -103,7 +101,7 @@ async function begin(turn: Turn): Promise<Run> {
     previous,
     backfillDays,
     // By the slower clock: what changed since then is read again by the next run.
-    asOf: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),
+    now: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),
     accountIds: accounts.map((account) => idOf("v1/accounts", account)),
     answers: { due_at: connection.reconciliationDueAt, since: connection.reconciliationSince },
   });
@@ -128,7 +126,7 @@ async function readNextPage(run: Run, type: string, turn: Turn): Promise<Run> {
   const found = await findDifferences(type, page.fresh, {
     db: turn.context.env.DB,
     connection: turn.connection,
-    asOf: run.as_of,
+    run,
     isFirstReading: completeUntilOf(type, turn.previous) === null,
     now: turn.context.world.now(),
   });
@@ -199,11 +197,12 @@ async function finish(run: Run, turn: Turn): Promise<void> {
   const { connection, context } = turn;
   const { env, world } = context;
   const now = world.now();
+  const result = finishRun(run, now);
   const finished = {
-    result: JSON.stringify(finishRun(run, now)),
+    result: JSON.stringify(result),
     reconciledUntil: isComplete(run) ? run.as_of : null,
     answered: { dueAt: run.answers.due_at, since: run.answers.since },
-    nextDueAt: nextRunAt(run, now),
+    nextDueAt: result.next_due_at,
   };
   const told = toldBy(run, connection, now);
   if (!(await finishReconciliation(env.DB, connection, finished, told))) throw new LeaseLost();

@@ -84,6 +84,7 @@ function lastRun(asOf: number): LastRun {
     since: asOf - 2 * HOUR_MS,
     as_of: asOf,
     finished_at: asOf + 3_000,
+    next_due_at: asOf + HOUR_MS,
     types: [
       { ...compared, type: "v1/organizations", listed: 1 },
       { ...compared, type: "v1/transactions", listed: 1_234, missing: 3, drifted: 1 },
@@ -107,6 +108,7 @@ function progress(asOf: number): Progress {
         { ...compared, type: "v1/clients", listed: 0 },
       ],
       answers: { due_at: asOf, since: null },
+      is_routine: true,
       account_ids: ["account"],
       types_left: ["v1/transactions", "v1/clients"],
       reading: null,

@@ -100,6 +100,7 @@ describe("the page Qonto", () => {
         ...began,
         types: ["v1/accounts", "v1/transactions", "v1/cards"].map((type) => ({ ...compared, type })),
         answers: { due_at: relay.now, since: null },
+        is_routine: true,
         account_ids: [],
         types_left: ["v1/transactions", "v1/cards"],
         reading: null,
@@ -111,6 +112,7 @@ describe("the page Qonto", () => {
     const last = {
       ...began,
       finished_at: relay.now - MINUTE_MS,
+      next_due_at: relay.now,
       types: [
         { ...compared, type: "v1/transactions", listed: 1_200, missing: 3, drifted: 1 },
         { ...compared, type: "v1/cards", fault: "missing scope", is_covered: false },
