@@ -10,6 +10,8 @@ import {
   releaseConnection,
 } from "../store/connections.ts";
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
+import { noticeGaps } from "./gaps.ts";
+import { isReconciliationDue, reconcileConnection } from "./reconcile.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
 import { end, keepTokens } from "./tokens.ts";
 
@@ -46,21 +48,26 @@ const steps: readonly Step[] = [
     isDue: ({ subscriptionsDueAt }, now) => now >= subscriptionsDueAt,
     run: checkSubscriptions,
   },
+  { name: "Reconciliation", isDue: isReconciliationDue, run: reconcileConnection },
 ];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
 export async function lookAfterConnections(context: LookAfterContext): Promise<Fields> {
   const { env, config, world } = context;
   const until = world.now() + RUN_MS;
-  const connections = await connectionsToLookAfter(env.DB, config.qonto);
   const failures: unknown[] = [];
+  const fail = (error: unknown, fields: Fields) => {
+    logFailure("connection", error, fields);
+    failures.push(error);
+  };
+  await noticeGaps(context).catch((error: unknown) => fail(error, { message: "gaps.notice_failed" }));
+  const connections = await connectionsToLookAfter(env.DB, config.qonto);
   for (const connection of connections) {
     try {
       if (isRevoked(connection)) await end(connection, { status: "revoked", why: REVOKED }, context);
       else if (connection.status === "connected" && world.now() < until) await lookAfter(connection, context, until);
     } catch (error) {
-      logFailure("connection", error, { message: "connection.look_after_failed", connection_id: connection.id });
-      failures.push(error);
+      fail(error, { message: "connection.look_after_failed", connection_id: connection.id });
     }
   }
   if (failures.length > 0) throw new AggregateError(failures, "Some connections could not be looked after");

@@ -152,7 +152,7 @@ it("a token is not shown to the host of another environment", async () => {
   expect(relay.qonto.calls).toEqual([]);
 });
 
-it("a connection with nothing to do costs the cron one call to D1", async () => {
+it("a connection with nothing to do costs the cron two calls to D1, and none to Qonto", async () => {
   const { relay } = await connectedRelay();
   await liveThroughMinutes(relay, 3);
   let calls = 0;
@@ -162,5 +162,5 @@ it("a connection with nothing to do costs the cron one call to D1", async () => 
   });
   relay.qonto.calls.length = 0;
   await lookAfter(relay);
-  expect([calls, relay.qonto.calls]).toEqual([1, []]);
+  expect([calls, relay.qonto.calls]).toEqual([2, []]);
 });
