@@ -15,7 +15,7 @@ import type { Connection } from "../store/connections.ts";
 import type { Database } from "../store/database.ts";
 import { type PageFindings, findRecorded } from "../store/reconciliation.ts";
 import { type NewResource, type ResourceRow, findResources } from "../store/resources.ts";
-import type { Differences } from "./run.ts";
+import type { Differences, Run } from "./run.ts";
 
 /** What is missing or drifted, as the events that make up for it. */
 export interface Findings extends PageFindings {
@@ -28,8 +28,7 @@ export interface Findings extends PageFindings {
 export interface FindContext {
   readonly db: Database;
   readonly connection: Pick<Connection, "organizationId" | "historyUntil">;
-  /** When the run began, by Qonto's clock, Unix milliseconds. */
-  readonly asOf: number;
+  readonly run: Pick<Run, "as_of" | "is_routine">;
   /** The type has never been read whole: what changed before the organization was connected is history. */
   readonly isFirstReading: boolean;
   readonly now: number;
@@ -63,13 +62,18 @@ export async function findDifferences(type: string, items: readonly Item[], cont
 async function compare(
   type: string,
   items: readonly Item[],
-  { db, connection: { organizationId }, asOf }: FindContext,
+  { db, connection: { organizationId }, run }: FindContext,
 ): Promise<readonly Found[]> {
   if (items.length === 0) return [];
   const ids = items.map((item) => idOf(type, item));
   const rows = await findResources(db, organizationId, type, ids);
   const knownById = new Map(rows.map((row) => [row.resourceId, toKnown(row)]));
-  return compareItems(type, items, knownById, { organizationId, asOf: instantAt(asOf) });
+  const found = await compareItems(type, items, knownById, { organizationId, asOf: instantAt(run.as_of) });
+  return found.filter(({ difference }) => !isTooFresh(difference, run));
+}
+
+function isTooFresh({ bankUpdatedAt }: Difference, { as_of, is_routine }: FindContext["run"]): boolean {
+  return is_routine && bankUpdatedAt !== null && Date.parse(bankUpdatedAt) > as_of;
 }
 
 function toKnown({ body, ...row }: ResourceRow): Known {
@@ -100,6 +104,11 @@ function readReconciled({ body }: ReconciledEvent, now: number): { event: RelayE
   const envelope = readEnvelope("business", parseBody(body));
   const resource = envelope && readResource(envelope);
   if (envelope === null || resource === null) throw new Error("A reconciled event is not in Qonto's form");
-  const metadata = { source: "business", receivedAt: now, contentType: "application/json", contentEncoding: null } as const;
+  const metadata = {
+    source: "business",
+    receivedAt: now,
+    contentType: "application/json",
+    contentEncoding: null,
+  } as const;
   return { event: toEvent(envelope, body, metadata), resource: { ...resource, body: null } };
 }

@@ -1,8 +1,8 @@
-import type { Counters } from "../domain/counters.ts";
+import { announceEvents, announceOperationalEvent } from "../announce.ts";
 import { firstLease } from "../domain/lease.ts";
-import { byId, measure, pack } from "../messages.ts";
-import { logFailure, logLine } from "../platform/log.ts";
-import { withTimeout } from "../platform/timeout.ts";
+import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
+import { byId } from "../messages.ts";
+import { logLine } from "../platform/log.ts";
 import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from "../qonto/api-client.ts";
 import { type Item, idOf } from "../reconciliation/compare.ts";
 import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
@@ -10,7 +10,7 @@ import { readPage } from "../reconciliation/read-page.ts";
 import { IncompleteListing, type Reading, beginReading } from "../reconciliation/reading.ts";
 import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
-import { type Budget, type ConnectionContext, hasBudget } from "./context.ts";
+import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
 import { type Findings, findDifferences } from "./find-differences.ts";
 import { openQonto } from "./open-qonto.ts";
 import {
@@ -24,21 +24,15 @@ import {
   completeUntilOf,
   finishRun,
   isComplete,
-  isCurrent,
-  nextRunAt,
   readLastRun,
   readProgress,
   sinceOf,
 } from "./run.ts";
 
-interface ReconcileContext extends ConnectionContext {
-  readonly counters: Counters;
-}
-
 /** A turn is what one run of the cron does for a reconciliation. */
 interface Turn {
   readonly connection: Connection;
-  readonly context: ReconcileContext;
+  readonly context: LookAfterContext;
   readonly budget: Budget;
   readonly qonto: QontoClient;
   readonly previous: LastRun | null;
@@ -46,20 +40,24 @@ interface Turn {
   readonly startedAt: number;
 }
 
+/** Whether there is something to compare, or a run to go on with. */
+export function isReconciliationDue({ reconciliation, reconciliationDueAt }: Connection, now: number): boolean {
+  return now >= reconciliationDueAt && now >= readProgress(reconciliation, now).not_before;
+}
+
 /**
- * Compares what the bank lists with what the relay has, if that is due, and records what the relay lacks: page by page, as far
+ * Compares what the bank lists with what the relay has, and records what the relay lacks: page by page, as far
  * as the budget goes. The next turn goes on behind the last page that was recorded. Throws QontoRefusal and QontoUnavailable
  * when it has to wait for Qonto.
  */
 export async function reconcileConnection(
   connection: Connection,
-  context: ReconcileContext,
+  context: LookAfterContext,
   budget: Budget,
 ): Promise<void> {
   const { world } = context;
   const startedAt = world.now();
   let progress = readProgress(connection.reconciliation, startedAt);
-  if (startedAt < Math.max(connection.reconciliationDueAt, progress.not_before)) return;
   const qonto = openQonto(connection, context);
   const previous = readLastRun(connection.lastReconciliation);
   const turn: Turn = { connection, context, budget, qonto, previous, startedAt };
@@ -103,7 +101,7 @@ async function begin(turn: Turn): Promise<Run> {
     previous,
     backfillDays,
     // By the slower clock: what changed since then is read again by the next run.
-    asOf: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),
+    now: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),
     accountIds: accounts.map((account) => idOf("v1/accounts", account)),
     answers: { due_at: connection.reconciliationDueAt, since: connection.reconciliationSince },
   });
@@ -128,7 +126,7 @@ async function readNextPage(run: Run, type: string, turn: Turn): Promise<Run> {
   const found = await findDifferences(type, page.fresh, {
     db: turn.context.env.DB,
     connection: turn.connection,
-    asOf: run.as_of,
+    run,
     isFirstReading: completeUntilOf(type, turn.previous) === null,
     now: turn.context.world.now(),
   });
@@ -189,39 +187,49 @@ async function record(run: Run, found: Findings, { connection, context }: Turn):
     if (delivered > 0) counters.count(name, { difference, road: "delivery" }, delivered);
     if (kept > 0) counters.count(name, { difference, road: "history" }, kept);
   }
-  await send(found, context);
+  const messages = found.missed.map(({ id, receivedAt }) => byId(id, firstLease(receivedAt)));
+  await announceEvents(env, messages, context.world);
   return run;
 }
 
-/** The queue can hang for a minute. Nobody waits for that: the recovery scan finds the events. */
-const SEND_TIMEOUT_MS = 1_000;
-
-async function send({ missed }: Findings, { env, world }: ConnectionContext): Promise<void> {
-  if (missed.length === 0) return;
-  const messages = pack(missed.map(({ id, receivedAt }) => measure(byId(id, firstLease(receivedAt)))));
-  const sending = env.EVENTS.sendBatch(messages.map((body) => ({ body })));
-  const sent = await withTimeout(sending, SEND_TIMEOUT_MS, world);
-  if (sent.state === "done") return;
-  const error = sent.state === "failed" ? sent.error : new Error("The queue does not answer");
-  logFailure("connection", error, { message: "event.send_failed", events: missed.length });
-}
-
+/** Writes down what the run has found. It is told where webhooks were missed; a fill finds what was there before. */
 async function finish(run: Run, turn: Turn): Promise<void> {
   const { connection, context } = turn;
-  const now = context.world.now();
-  const isFinished = await finishReconciliation(
-    context.env.DB,
-    connection,
-    {
-      result: JSON.stringify(finishRun(run, now)),
-      reconciledUntil: isComplete(run) ? run.as_of : null,
-      answered: { dueAt: run.answers.due_at, since: run.answers.since },
-      nextDueAt: nextRunAt(run, now),
-    },
-    [],
-  );
-  if (!isFinished) throw new LeaseLost();
+  const { env, world } = context;
+  const now = world.now();
+  const result = finishRun(run, now);
+  const finished = {
+    result: JSON.stringify(result),
+    reconciledUntil: isComplete(run) ? run.as_of : null,
+    answered: { dueAt: run.answers.due_at, since: run.answers.since },
+    nextDueAt: result.next_due_at,
+  };
+  const told = toldBy(run, connection, now);
+  if (!(await finishReconciliation(env.DB, connection, finished, told))) throw new LeaseLost();
+  if (told !== null) await announceOperationalEvent(env, told.id, world);
   logTurn("reconciliation.finished", run, turn);
+}
+
+function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, now: number): OperationalEvent | null {
+  const { missing, drifted } = recovered;
+  if (kind === "fill" || missing + drifted === 0) return null;
+  return operationalEvent("relay.reconciliation.recovered", {
+    transition: `${connection.id}_${as_of}`,
+    organizationId: connection.organizationId,
+    at: now,
+    data: {
+      connection_id: connection.id,
+      organization_name: connection.organizationName,
+      since: isoAt(since),
+      as_of: isoAt(as_of),
+      missing,
+      drifted,
+    },
+  });
+}
+
+function isoAt(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** A refusal is repeated as often as Qonto is asked, and too many of some kinds make it refuse everything. */

@@ -36,9 +36,9 @@ export type Differences = z.output<typeof differences>;
 const runFields = {
   /** `fill`: the first one, which reads everything. `changes`: what changed since the one before. */
   kind: z.enum(["fill", "changes"]),
-  /** What is listed by time is read from then on; null: by the measure of a fill. */
-  since: z.number().nullable(),
-  /** When it began: all that the bank had then is listed. */
+  /** What is listed by time is read from then on, or later. */
+  since: z.number(),
+  /** What changed until then is compared: when it began, or shortly before. */
   as_of: z.number(),
   types: z.array(comparedType),
 };
@@ -48,6 +48,8 @@ const run = z.object({
   ...runFields,
   /** The request that it answers: when that was due, and from when on it asked to read. */
   answers: z.object({ due_at: z.number(), since: z.number().nullable() }),
+  /** Only the hour is over: nothing says that a webhook was lost. */
+  is_routine: z.boolean(),
   account_ids: z.array(z.string()),
   /** The first of them is being read. */
   types_left: z.array(z.string()),
@@ -60,7 +62,7 @@ const run = z.object({
 export type Run = z.output<typeof run>;
 
 /** What a finished run has found. */
-const lastRun = z.object({ ...runFields, finished_at: z.number() });
+const lastRun = z.object({ ...runFields, finished_at: z.number(), next_due_at: z.number() });
 
 export type LastRun = z.output<typeof lastRun>;
 
@@ -123,18 +125,28 @@ export interface RunBeginning {
   readonly types: readonly string[];
   readonly previous: LastRun | null;
   readonly backfillDays: number;
-  readonly asOf: number;
+  /** By Qonto's clock. */
+  readonly now: number;
   readonly accountIds: readonly string[];
   readonly answers: Run["answers"];
 }
 
-export function beginRun({ types, previous, backfillDays, asOf, accountIds, answers }: RunBeginning): Run {
-  const begun = { as_of: asOf, answers };
-  const sinces = types.filter(isListedByTime).map((type) => sinceOf(type, begun, { previous, backfillDays }));
+/** A webhook comes within seconds. */
+const WEBHOOK_TAKES_MS = MS_PER_MINUTE;
+
+/** A routine run leaves to its webhook what has changed just now, or to the next run. */
+export function beginRun({ types, previous, backfillDays, now, accountIds, answers }: RunBeginning): Run {
+  const is_routine = previous?.next_due_at === answers.due_at;
+  const as_of = is_routine ? now - WEBHOOK_TAKES_MS : now;
+  const sinces = types
+    .filter(isListedByTime)
+    .map((type) => sinceOf(type, { as_of, answers }, { previous, backfillDays }));
   return {
-    ...begun,
     kind: previous === null ? "fill" : "changes",
-    since: previous === null || sinces.length === 0 ? null : Math.min(...sinces),
+    since: Math.min(as_of, ...sinces),
+    as_of,
+    is_routine,
+    answers,
     account_ids: [...accountIds],
     types_left: [...types],
     reading: null,
@@ -196,19 +208,24 @@ export function isComplete({ types }: Pick<Run, "types">): boolean {
   return types.every(({ fault, is_covered }) => fault === null || !is_covered);
 }
 
-export function finishRun({ kind, since, as_of, types }: Run, now: number): LastRun {
-  return { kind, since, as_of, types, finished_at: now };
+/** The next run is due in an hour. What could not be read this time may be readable soon. */
+export function finishRun(run: Run, now: number): LastRun {
+  const { kind, since, as_of, types } = run;
+  return {
+    kind,
+    since,
+    as_of,
+    types,
+    finished_at: now,
+    next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS),
+  };
 }
 
-const NEXT_RUN_MS = MS_PER_HOUR;
+const PAUSE_MS = MS_PER_HOUR;
+const FAULTY_PAUSE_MS = 15 * MS_PER_MINUTE;
+
 const LONGEST_WAIT_MS = 15 * MS_PER_MINUTE;
 const LONGEST_ASKED_WAIT_MS = MS_PER_DAY;
-
-/** When the next run is due. What could not be read this time may be readable soon. */
-export function nextRunAt(run: Run, now: number): number {
-  return now + (isComplete(run) ? NEXT_RUN_MS : LONGEST_WAIT_MS);
-}
-
 
 /** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
 const MOST_FAILURES = 8;

@@ -5,6 +5,8 @@ import type { Connection } from "./connections.ts";
 import { type Database, write } from "./database.ts";
 import { eventColumns, eventParameters, eventValues, matchingIdsSql } from "./events.ts";
 import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
+import type { OperationalEvent } from "../domain/operational-event.ts";
+import { recordOperationalEvent } from "./operational-events.ts";
 import { type NewResource, upsertResources } from "./resources.ts";
 import { rowsOf } from "./rows.ts";
 
@@ -15,18 +17,18 @@ import { rowsOf } from "./rows.ts";
 type Lease = Pick<Connection, "id" | "leaseUntil">;
 
 /** Behind the parameters of an event. */
-export const hasLeaseSql = "EXISTS (SELECT 1 FROM connections WHERE connections.id = ?13 AND lease_until = ?14)";
+const holdsLeaseSql = "EXISTS (SELECT 1 FROM connections WHERE connections.id = ?13 AND lease_until = ?14)";
 
 /** As the receiver records an event, but a second time counts nothing: it is no second arrival. */
 export const recordMissedSql = `
   WITH given (${eventColumns}) AS MATERIALIZED (VALUES (${eventValues}))
   INSERT INTO events (${eventColumns}, lease_until, recipients)
-  SELECT ${eventColumns}, queued_at + ${MESSAGE_TIMEOUT_MS}, ${matchingIdsSql} FROM given WHERE ${hasLeaseSql}
+  SELECT ${eventColumns}, queued_at + ${MESSAGE_TIMEOUT_MS}, ${matchingIdsSql} FROM given WHERE ${holdsLeaseSql}
   ON CONFLICT (id) DO NOTHING`;
 
 /** It has no recipients, and so no delivery, until an operator replays what a destination lacks. */
 export const recordHistorySql = `
-  INSERT INTO events (${eventColumns}, recipients) SELECT ${eventValues}, '{}' WHERE ${hasLeaseSql}
+  INSERT INTO events (${eventColumns}, recipients) SELECT ${eventValues}, '{}' WHERE ${holdsLeaseSql}
   ON CONFLICT (id) DO NOTHING`;
 
 export const writeReconciliationSql = `
@@ -96,18 +98,19 @@ export interface FinishedReconciliation {
   readonly nextDueAt: number;
 }
 
-/** Ends the run in progress; `also` joins the same transaction. False when another has the lease. */
+/** Ends the run in progress, and records the event that tells it. False when another has the lease: nothing is written. */
 export async function finishReconciliation(
   db: Database,
   { id, leaseUntil }: Lease,
   { result, reconciledUntil, answered, nextDueAt }: FinishedReconciliation,
-  also: readonly D1PreparedStatement[],
+  told: OperationalEvent | null,
 ): Promise<boolean> {
   const { finished } = await writeAll(db, {
     finished: db
       .prepare(finishReconciliationSql)
       .bind(id, leaseUntil, result, reconciledUntil, answered.dueAt, nextDueAt, answered.since),
-    also,
+    told:
+      told === null ? [] : recordOperationalEvent(db, told, { sql: holdsLeaseSql, parameters: [id, leaseUntil] }),
   });
   return isWritten(finished);
 }
@@ -128,13 +131,6 @@ export async function requestReconciliation(
 ): Promise<boolean> {
   const { results } = await write(db, db.prepare(requestReconciliationSql).bind(id, now, since));
   return results.length > 0;
-}
-
-export const reconcileAllSql = "UPDATE connections SET reconciliation_due_at = ?1 WHERE status = 'connected'";
-
-/** A statement that makes the reconciliation of every connection due. */
-export function reconcileAll(db: Database, now: number): D1PreparedStatement {
-  return db.prepare(reconcileAllSql).bind(now);
 }
 
 export const recordedIdsSql = "SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?1))";

@@ -1,24 +1,26 @@
 import { env } from "cloudflare:workers";
-import type { ConnectionContext } from "../../../src/connection/context.ts";
+import type { LookAfterContext } from "../../../src/connection/context.ts";
 import { lookAfterConnections } from "../../../src/connection/look-after.ts";
+import { Counters } from "../../../src/domain/counters.ts";
 import { openBindings, readConfig } from "../../../src/env.ts";
-import { decrypt } from "../../../src/platform/encryption.ts";
+import { decrypt, encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, findConnection } from "../../../src/store/connections.ts";
 import { type Intercept, interceptDatabase, never } from "../support/database.ts";
+import { qontoApplication } from "../support/connected-relay.ts";
 import type { TestRelay } from "../support/relay.ts";
 
 /** From then on the tokens of a connection that was just made are refreshed. */
 export const REFRESH_IS_DUE_SECONDS = 41 * 60;
 
 /** What the cron hands to its task. */
-export function contextOf(relay: TestRelay): ConnectionContext {
+export function contextOf(relay: TestRelay): LookAfterContext {
   const { now, setTimer } = relay.clock;
   const world = { ...realWorld, now, setTimer, random: () => 0, fetch: relay.qonto.fetch };
   const opened = openBindings(world)(relay.env);
   const config = readConfig(opened);
   if (config.qonto === null) throw new Error("The relay is no application of Qonto's");
-  return { env: opened, config: { ...config, qonto: config.qonto }, world };
+  return { env: opened, config: { ...config, qonto: config.qonto }, world, counters: new Counters() };
 }
 
 /** The cron's task by itself, for tests that live through days. */
@@ -75,4 +77,28 @@ export function killAtWriteOfTokens(relay: TestRelay): () => void {
     relay.env = before;
     relay.died = died;
   };
+}
+
+/** Nothing works any more that was granted for an organization. Nobody tells. */
+export function endConsents(relay: TestRelay, { organizationId }: Pick<Connection, "organizationId">): void {
+  for (const consent of relay.qonto.consents.of(organizationId, qontoApplication.QONTO_CLIENT_ID))
+    consent.hasEnded = true;
+}
+
+/** Another isolate has refreshed the tokens. */
+export async function writeOtherTokens(relay: TestRelay, { id }: Pick<Connection, "id">): Promise<void> {
+  const { config, world } = contextOf(relay);
+  const { accessToken, refreshToken } = relay.qonto.grant();
+  const encrypted = (text: string) => encrypt(config.trustedKeys, text, id, world);
+  const update = `UPDATE connections SET access_token = ?2, refresh_token = ?3, refreshed_at = refreshed_at + 1,
+    refresh_attempted_at = NULL WHERE id = ?1`;
+  await env.DB.prepare(update)
+    .bind(id, await encrypted(accessToken), await encrypted(refreshToken ?? ""))
+    .run();
+}
+
+/** Another isolate has refreshed the tokens, and Qonto takes no other ones. */
+export async function refuseAccessTokens(relay: TestRelay, connection: Connection): Promise<void> {
+  endConsents(relay, connection);
+  await writeOtherTokens(relay, connection);
 }

@@ -5,6 +5,7 @@ import { connectDirectly, qontoApplication } from "../support/connected-relay.ts
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   REFRESH_IS_DUE_SECONDS,
+  endConsents,
   intercept,
   isWriteOfTokens,
   killAtWriteOfTokens,
@@ -13,6 +14,7 @@ import {
   rowOf,
   tokenRequests,
   works,
+  writeOtherTokens,
 } from "./scene.ts";
 
 beforeEach(emptyDatabase);
@@ -236,7 +238,7 @@ describe("Qonto takes the refresh token no more", () => {
   it("ends the connection, and tells those who want to know, once", async () => {
     const { relay, connection } = await relayWithOldTokens();
     await relay.addDestination("https://operations.example.com/", { types: ["relay.*"] });
-    for (const consent of relay.qonto.consents.all) consent.hasEnded = true;
+    endConsents(relay, connection);
     await relay.runCron();
     await relay.runQueues();
     const row = await rowOf(connection);
@@ -257,23 +259,22 @@ describe("Qonto takes the refresh token no more", () => {
 
   it("does not when another isolate has refreshed them meanwhile", async () => {
     const { relay, connection } = await relayWithOldTokens();
-    const { qonto } = relay;
-    const others = qonto.grant();
+    endConsents(relay, connection);
     relay.qonto.faults.paths.set("/oauth2/token", { delayMs: 3_000 });
     const running = relay.runCron();
     await relay.clock.waitFor(sleep(1_000, relay.clock));
-    // Another isolate has exchanged it long ago, and writes only now.
-    for (const consent of qonto.consents.all)
-      if (consent !== qonto.consents.consentOf(others.accessToken)) consent.hasEnded = true;
-    await env.DB.prepare("UPDATE connections SET refreshed_at = refreshed_at + 1, refresh_attempted_at = NULL").run();
+    // Another isolate has exchanged it before, and writes only now.
+    await writeOtherTokens(relay, connection);
     await running;
+    expect(tokenRequests(relay)).toBe(1);
     expect(await rowOf(connection)).toMatchObject({ status: "connected", endedAt: null });
+    expect(await works(relay, connection)).toBe(true);
     expect(await lostEvents()).toEqual([]);
   });
 
   it("leaves webhooks as they are", async () => {
-    const { relay } = await relayWithOldTokens();
-    for (const consent of relay.qonto.consents.all) consent.hasEnded = true;
+    const { relay, connection } = await relayWithOldTokens();
+    endConsents(relay, connection);
     await relay.runCron();
     const { body } = await relay.api("GET", "/api/events");
     const response = await relay.send({
@@ -330,7 +331,7 @@ describe("a consent that is revoked at Qonto", () => {
 
   it("is not lost a second time after the tokens have been", async () => {
     const { relay, connection } = await relayWithOldTokens();
-    for (const consent of relay.qonto.consents.all) consent.hasEnded = true;
+    endConsents(relay, connection);
     await relay.runCron();
     const revoked_at = new Date(relay.now).toISOString();
     await relay.send(
