@@ -7,7 +7,7 @@ import { realWorld } from "../../../src/platform/world.ts";
 import type { GapSigns } from "../../../src/store/gaps.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { connected, connectionOf } from "./reconciling.ts";
 
 beforeEach(emptyDatabase);
@@ -19,7 +19,13 @@ const someConnection = { id: "con_1", organizationId: "org_1", organizationName:
 
 function signs(changes: Partial<GapSigns>): GapSigns {
   const looked = new Map([["gap_refusals", 0] as const]);
-  return { connected: [someConnection], counts: {}, webhooks: { events: 0, lastAt: null }, cronState: looked, ...changes };
+  return {
+    connected: [someConnection],
+    counts: {},
+    webhooks: { events: 0, lastAt: null },
+    cronState: looked,
+    ...changes,
+  };
 }
 
 const refused = (code: string, many: number) => ({ [seriesOf("qonto_relay_refusals_total", { code })]: many });
@@ -86,7 +92,9 @@ const isDue = async ({ relay, id }: { relay: TestRelay; id: string }) =>
 
 async function forge(relay: TestRelay): Promise<void> {
   const timestamp = Math.floor(relay.now / 1000);
-  const response = await relay.webhook(await businessRequest(makePayload("v1/cards"), { secret: "a guess", timestamp }));
+  const response = await relay.webhook(
+    await businessRequest(makePayload("v1/cards"), { secret: "a guess", timestamp }),
+  );
   expect(response.status).toBe(401);
 }
 

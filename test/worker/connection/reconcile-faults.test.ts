@@ -83,7 +83,9 @@ describe("while Qonto is not available", () => {
     const scene = await connected();
     const { relay, id } = scene;
     const { fetch } = relay.qonto;
-    Object.assign(relay.qonto, { fetch: async () => new Response("{}", { status: 429, headers: { "retry-after": "600" } }) });
+    Object.assign(relay.qonto, {
+      fetch: async () => new Response("{}", { status: 429, headers: { "retry-after": "600" } }),
+    });
     expect(await failedTurn(scene)).toMatchObject({ retryAfterSeconds: 600 });
     expect(await notBeforeOf(scene)).toBe(600_000);
     Object.assign(relay.qonto, { fetch });
@@ -103,7 +105,10 @@ describe("while Qonto is not available", () => {
       await failedTurn(scene);
       relay.passSeconds(60);
     }
-    expect(await resultOf(id, "v1/products")).toMatchObject({ fault: expect.stringContaining("500"), complete_until: null });
+    expect(await resultOf(id, "v1/products")).toMatchObject({
+      fault: expect.stringContaining("500"),
+      complete_until: null,
+    });
     expect(await resultOf(id, "v1/transfers")).toMatchObject({ listed: 3, missing: 3, fault: null });
     expect((await connectionOf(id)).reconciledUntil).toBeNull();
     relay.qonto.faults.paths.clear();
@@ -136,7 +141,10 @@ describe("a list that cannot be read", () => {
     const { relay, id } = await connected(({ qonto }) => qonto.bank.make("v1/clients"));
     relay.qonto.faults.forbidden = CLIENTS;
     await reconcileWhole(relay, id);
-    expect(await resultOf(id, "v1/clients")).toMatchObject({ is_covered: false, fault: expect.stringContaining("scope") });
+    expect(await resultOf(id, "v1/clients")).toMatchObject({
+      is_covered: false,
+      fault: expect.stringContaining("scope"),
+    });
     expect((await connectionOf(id)).reconciledUntil).toBe(relay.now);
   });
 
@@ -166,7 +174,9 @@ describe("a list that cannot be read", () => {
     const { relay, id } = scene;
     const other = relay.qonto.addBank();
     const { fetch } = relay.qonto;
-    const headers = { authorization: `Bearer ${relay.qonto.grant({ organizationId: other.organizationId }).accessToken}` };
+    const headers = {
+      authorization: `Bearer ${relay.qonto.grant({ organizationId: other.organizationId }).accessToken}`,
+    };
     Object.assign(relay.qonto, { fetch: (url: string, init: RequestInit) => fetch(url, { ...init, headers }) });
     expect(await failedTurn(scene)).toBeInstanceOf(QontoRefusal);
     expect(await countRows("events")).toBe(0);
@@ -204,7 +214,10 @@ describe("what is hard to list", () => {
     const { relay, id } = await connected((made) => makeMany(made, "v1/clients", 150));
     limitResults(relay, 100);
     await reconcile(relay, id);
-    expect(await resultOf(id, "v1/clients")).toMatchObject({ listed: 100, fault: expect.stringContaining("no more than") });
+    expect(await resultOf(id, "v1/clients")).toMatchObject({
+      listed: 100,
+      fault: expect.stringContaining("no more than"),
+    });
     expect((await connectionOf(id)).reconciledUntil).toBeNull();
   });
 
