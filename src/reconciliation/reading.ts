@@ -169,9 +169,12 @@ export function afterPage(
   return { fresh, ...afterLastPage(read) };
 }
 
-/** After the page that was to be read is not there any more. */
+/** After the page that was to be read is not there any more. One that was promised is gone because the list became shorter. */
 export function afterMissingPage(reading: Reading): Step {
-  return { fresh: [], ...afterLastPage(reading) };
+  const { list } = reading;
+  if (list.promisedBy === null) return { fresh: [], ...afterLastPage(reading) };
+  const before = textOf(digestsOf(reading.before + list.seen), MOST_DIGESTS);
+  return { fresh: [], ...afterLastPage({ ...reading, before, list: { ...list, seen: "", hasShrunk: true } }) };
 }
 
 function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
