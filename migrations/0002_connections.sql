@@ -19,6 +19,7 @@ CREATE TABLE connections (
   refreshed_at           INTEGER NOT NULL, -- when these tokens were written
   refresh_attempted_at   INTEGER,          -- an exchange of the refresh token that is in progress, or was interrupted
   refresh_failures       INTEGER NOT NULL DEFAULT 0, -- consecutive
+  paused_until           INTEGER NOT NULL DEFAULT 0, -- Qonto refused or failed: the cron asks nothing of it before
   lease_until            INTEGER NOT NULL, -- end of the lease of the cron run that looks after it, or when the last one gave it back
   subscriptions          TEXT    NOT NULL DEFAULT '[]', -- JSON array, as last seen at Qonto (src/store/connections.ts)
   subscriptions_due_at   INTEGER NOT NULL, -- when they are next compared

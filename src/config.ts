@@ -15,6 +15,8 @@ export interface Config {
   readonly encryptionKeys: readonly string[];
   /** ENCRYPTION_KEYS and then the admin token, without those that are not accepted. Without any nothing is encrypted. */
   readonly trustedKeys: readonly string[];
+  /** Keys that give the secrets of the relay's own subscriptions; empty when no application at Qonto is set. */
+  readonly subscriptionKeys: readonly string[];
   readonly signatureToleranceSeconds: number;
   readonly maxBodyBytes: number;
   readonly retentionDays: number;
@@ -87,6 +89,7 @@ const RETRY_HORIZON_DAYS = 7;
 
 const variables = z.object({
   QONTO_WEBHOOK_SECRETS: list,
+  QONTO_CLIENT_ID: text,
   QONTO_ONBOARDING_SECRETS: list,
   ENCRYPTION_KEYS: list,
   ADMIN_TOKEN: text,
@@ -186,12 +189,15 @@ export function parseConfig(given: object): Config {
   };
   const application = parseApplication(given);
   const qonto = application !== null && "clientId" in application ? application : null;
+  const isApplication = values.QONTO_CLIENT_ID !== "";
   const isUncounted = (name: (typeof secretLists)[number]) => !values[name].every(counts);
   return {
     secrets,
     adminToken,
     encryptionKeys: [...new Set(allKeys)],
     trustedKeys,
+    // Also while another variable of the connection cannot be read: no webhook depends on it.
+    subscriptionKeys: isApplication ? trustedKeys : [],
     signatureToleranceSeconds: values.SIGNATURE_TOLERANCE_SECONDS,
     maxBodyBytes: values.MAX_BODY_BYTES,
     retentionDays: values.RETENTION_DAYS,
@@ -200,8 +206,8 @@ export function parseConfig(given: object): Config {
     qonto,
     faults: [
       ...secretLists.filter(isUncounted).map((name) => fault(name, `holds a secret that ${BEGINS_WITH_LOCAL}`)),
-      // A connected relay makes the secrets of its subscriptions itself.
-      ...(values.QONTO_WEBHOOK_SECRETS.length === 0 && qonto === null ? [fault("QONTO_WEBHOOK_SECRETS", NOT_SET)] : []),
+      // A relay that is an application of Qonto's makes the secrets of its subscriptions itself.
+      ...(values.QONTO_WEBHOOK_SECRETS.length > 0 || isApplication ? [] : [fault("QONTO_WEBHOOK_SECRETS", NOT_SET)]),
       ...(adminToken === "" ? [fault("ADMIN_TOKEN", whyRefused(values.ADMIN_TOKEN, isLongEnough))] : []),
       // Such an entry gives nobody access, and unlike other variables that cannot be read it stops no webhook.
       ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain)

@@ -37,6 +37,9 @@ const drainMessage = z.object({
   due_at: z.number().optional(),
 });
 
+/** The tokens of a connection to Qonto were being refreshed; D1 knows whether that came to its end. */
+const refreshMessage = z.object({ kind: z.literal("refresh"), connection_id: z.string() });
+
 /** Shows that the queue is consumed. */
 const canaryMessage = z.object({ kind: z.literal("canary"), sent_at: z.number() });
 
@@ -46,9 +49,16 @@ export type EventsMessage = z.infer<typeof eventsMessage>;
 export type QuarantineMessage = z.infer<typeof quarantineMessage>;
 export type DrainMessage = z.infer<typeof drainMessage>;
 export type CanaryMessage = z.infer<typeof canaryMessage>;
-export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | CanaryMessage;
+type RefreshMessage = z.infer<typeof refreshMessage>;
+export type QueueMessage = EventsMessage | QuarantineMessage | DrainMessage | RefreshMessage | CanaryMessage;
 
-const queueMessage = z.discriminatedUnion("kind", [eventsMessage, quarantineMessage, drainMessage, canaryMessage]);
+const queueMessage = z.discriminatedUnion("kind", [
+  eventsMessage,
+  quarantineMessage,
+  drainMessage,
+  refreshMessage,
+  canaryMessage,
+]);
 
 /** Null for a message that no version of the relay wrote. */
 export function parseMessage(body: unknown): QueueMessage | null {

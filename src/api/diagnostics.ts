@@ -106,12 +106,18 @@ async function readDatabase(db: Database, now: number) {
 
 /** It can be read: `authenticate` lets nobody in otherwise. */
 function describeConfiguration(env: Env) {
-  const { faults, secrets, signatureToleranceSeconds, allowPrivateDestinations } = readConfig(env);
+  const { faults, secrets, subscriptionKeys, signatureToleranceSeconds, allowPrivateDestinations, qonto } =
+    readConfig(env);
   return {
     faults: faults.map(({ message }) => message),
-    secrets: { business: secrets.business.length, onboarding: secrets.onboarding.length },
+    secrets: {
+      business: secrets.business.length,
+      onboarding: secrets.onboarding.length,
+      subscriptions: subscriptionKeys.length,
+    },
     signatureToleranceSeconds,
     allowPrivateDestinations,
+    qontoEnvironment: qonto?.environment ?? null,
   };
 }
 

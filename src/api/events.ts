@@ -22,7 +22,7 @@ const list = defineRoute("get", "/api/events", {
   tag: "Events",
   summary: "List events, newest first",
   query: {
-    type: z.string().min(1).optional(),
+    type: z.string().min(1).optional().describe("Exact, or with a trailing `*`."),
     organization_id: z.string().min(1).optional(),
     since: instant.optional(),
     until: instant.optional(),

@@ -8,7 +8,7 @@ export interface CronRun {
   /** Null when a variable cannot be read; `/health` says which. */
   readonly config: Config | null;
   readonly counters: Counters;
-  readonly world: Pick<World, "now" | "randomBytes">;
+  readonly world: World;
 }
 
 /** A task of the cron. The fields that it returns go into the log line of the run. */

@@ -17,6 +17,7 @@ const tasks: Readonly<Record<string, CronTask>> = {
   "end-expired-deliveries": endExpired,
   "resume-replays": resumeReplays,
   "settle-quarantine": settleQuarantine,
+  "look-after-connections": lookAfterQonto,
   "delete-what-is-old": deleteWhatIsOld,
   "reencrypt-secrets": reencryptSecrets,
   "keep-ledger": keepLedger,
@@ -33,6 +34,14 @@ const MAX_SETTLED = 500;
 async function settleQuarantine({ env, world }: CronRun): Promise<Fields> {
   const { settled, conflicting } = await settleAccepted(env.DB, world.now(), MAX_SETTLED);
   return { settled_in_quarantine: settled, conflicting_events: conflicting };
+}
+
+/** Loaded by need: without an application of Qonto's there is nothing to look after. */
+async function lookAfterQonto({ env, config, world, counters }: CronRun): Promise<Fields> {
+  if (config === null || config.qonto === null) return {};
+  const { qonto } = config;
+  const { lookAfterConnections } = await import("../connection/look-after.ts");
+  return lookAfterConnections({ env, config: { ...config, qonto }, world, counters });
 }
 
 /** Every second run, to save a row: `/health` allows the cron some minutes. */

@@ -1,18 +1,23 @@
 import type { Config } from "../env.ts";
 import { decryptSecret } from "../outbound/secrets.ts";
-import { isEncryptedByFirst, encrypt } from "../platform/encryption.ts";
+import { decrypt, isEncryptedByFirst, encrypt } from "../platform/encryption.ts";
+import { reencryptTokens } from "../store/connection-tokens.ts";
+import { type Connection, listConnections } from "../store/connections.ts";
 import { type StoredSecrets, readStoredSecrets, replaceSecrets } from "../store/destination-secrets.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import type { CronRun } from "./cron-task.ts";
 
 /**
- * Re-encrypts the destinations' secrets with the first of the configured keys, so that the others can be removed, and deletes
- * previous secrets that have ended. A secret that no key decrypts is kept: the key may come back, or this is an older version of
- * the Worker that does not have it yet. `/health` reports a destination whose current secret cannot be decrypted.
+ * Re-encrypts the destinations' secrets, and the tokens of connections to Qonto, with the first of the configured keys, so that
+ * the others can be removed, and deletes previous secrets that have ended. What no key decrypts is kept: the key may come back, or
+ * this is an older version of the Worker that does not have it yet. `/health` reports a destination whose current secret cannot be
+ * decrypted.
  */
 export async function reencryptSecrets({ env, world, config }: CronRun) {
   if (config === null) return {};
-  const { encryptionKeys, trustedKeys } = config;
+  const { encryptionKeys, trustedKeys, qonto } = config;
+  // Without a trusted key nothing is encrypted.
+  if (qonto !== null && trustedKeys.length > 0) await reencryptAllTokens({ env, world }, encryptionKeys);
   let reencrypted = 0;
   let undecryptable = 0;
   for (const stored of await readStoredSecrets(env.DB)) {
@@ -26,6 +31,27 @@ export async function reencryptSecrets({ env, world, config }: CronRun) {
   }
   await writeCronState(env.DB, { undecryptable_secrets: undecryptable });
   return { reencrypted_secrets: reencrypted, undecryptable_secrets: undecryptable };
+}
+
+async function reencryptAllTokens({ env, world }: Pick<CronRun, "env" | "world">, keys: Config["encryptionKeys"]) {
+  for (const connection of await listConnections(env.DB)) {
+    const tokens = await renewTokens(connection, keys, world);
+    if (tokens !== null) await reencryptTokens(env.DB, connection, tokens);
+  }
+}
+
+/** Null when they need not be encrypted again, or cannot be decrypted. */
+async function renewTokens(
+  { id, accessToken, refreshToken }: Connection,
+  keys: Config["encryptionKeys"],
+  world: CronRun["world"],
+): Promise<Pick<Connection, "accessToken" | "refreshToken"> | null> {
+  // They are written together, with one key.
+  if (await isEncryptedByFirst(keys, refreshToken)) return null;
+  const access = await decrypt(keys, accessToken, id);
+  const refresh = await decrypt(keys, refreshToken, id);
+  if (access === null || refresh === null) return null;
+  return { accessToken: await encrypt(keys, access, id, world), refreshToken: await encrypt(keys, refresh, id, world) };
 }
 
 /** Null when its secret cannot be decrypted. */

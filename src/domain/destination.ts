@@ -1,13 +1,14 @@
 import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
 import { isOnHold } from "./hold.ts";
+import { isOperationalType } from "./operational-event.ts";
 
 /** A destination: its options, its secrets and its health. */
 export interface Destination {
   readonly id: string;
   readonly url: string;
   readonly description: string | null;
-  /** Exact types, or prefixes that end in `*`; empty: all. */
+  /** Exact types, or prefixes that end in `*`; empty: all of Qonto's. */
   readonly types: readonly string[];
   /** Organization ids; null: all, and events of no organization. */
   readonly organizations: readonly string[] | null;
@@ -40,17 +41,20 @@ export interface Destination {
 }
 
 /**
- * Whether an event matches a destination, which is then to get it. `matchesSql` in src/store/matches.ts says the same in SQL,
- * and test/worker/store/matches.test.ts compares the two.
+ * Whether an event matches a destination, which is then to get it. An operational event matches by a pattern of operational
+ * types alone, and one of no organization matches whatever the organizations. `matchesSql` in src/store/matches.ts says the
+ * same in SQL, and test/worker/store/matches.test.ts compares the two.
  */
 export function matches(
   { enabled, types, organizations }: Pick<Destination, "enabled" | "types" | "organizations">,
   { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
 ): boolean {
+  const isOperational = isOperationalType(type);
+  const patterns = isOperational ? types.filter(isOperationalType) : types;
   return (
     enabled &&
-    (types.length === 0 || types.some((pattern) => matchesPattern(pattern, type))) &&
-    (organizations === null || (organizationId !== null && organizations.includes(organizationId)))
+    ((types.length === 0 && !isOperational) || patterns.some((pattern) => matchesPattern(pattern, type))) &&
+    (organizations === null || (organizationId === null ? isOperational : organizations.includes(organizationId)))
   );
 }
 

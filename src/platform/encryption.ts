@@ -56,6 +56,11 @@ export async function isEncryptedByFirst(keys: readonly string[], encrypted: str
   return first !== undefined && readEncrypted(encrypted)?.keyId === (await deriveKey(first)).id;
 }
 
+/** Names a key, and reveals nothing about it. */
+export async function keyIdOf(key: string): Promise<string> {
+  return (await deriveKey(key)).id;
+}
+
 function readEncrypted(encrypted: string) {
   const [format, keyId, nonce, ciphertext, ...more] = encrypted.split(".");
   if (format !== FORMAT || keyId === undefined || nonce === undefined || ciphertext === undefined || more.length > 0) {

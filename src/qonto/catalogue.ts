@@ -6,19 +6,21 @@ interface TypeRules {
   readonly instant?: string;
   /** What can happen to the resource, first to last: decides between events of the same instant. */
   readonly lifecycle: readonly string[];
+  /** OAuth scope that a subscription to it takes beside `webhook`; null: none. */
+  readonly scope: string | null;
 }
 
 const changes = ["created", "updated", "deleted"];
-const byId = { resourceId: "id", lifecycle: changes } satisfies TypeRules;
+const byId = { resourceId: "id", lifecycle: changes, scope: "organization.read" } satisfies TypeRules;
 
-const unlisted: TypeRules = byId;
+const unlisted: TypeRules = { ...byId, scope: null };
 
 const businessTypes: Readonly<Record<string, TypeRules>> = {
   "v1/transactions": byId,
   "v1/accounts": byId,
   "v1/organizations": byId,
   "v1/memberships": byId,
-  "v1/consent-revocations": { resourceId: "client_id", instant: "revoked_at", lifecycle: [] },
+  "v1/consent-revocations": { resourceId: "client_id", instant: "revoked_at", lifecycle: [], scope: null },
   "v1/cards": {
     resourceId: "id",
     lifecycle: [
@@ -33,22 +35,28 @@ const businessTypes: Readonly<Record<string, TypeRules>> = {
       "discarded",
       "expired",
     ],
+    scope: "card.read",
   },
-  "v1/payment-links": { ...byId, resourceId: "payment_link_id" },
-  "v1/payment-links-connections": { resourceId: null, lifecycle: ["connection_enabled", "connection_revoked"] },
+  "v1/payment-links": { ...byId, resourceId: "payment_link_id", scope: "payment_link.read" },
+  "v1/payment-links-connections": {
+    resourceId: null,
+    lifecycle: ["connection_enabled", "connection_revoked"],
+    scope: "payment_link.read",
+  },
   "v1/beneficiaries": byId,
-  "v1/client-invoices": byId,
-  "v1/terminal-payments": { resourceId: "id", lifecycle: ["authorized", "refused"] },
+  "v1/client-invoices": { ...byId, scope: "client_invoices.read" },
+  "v1/terminal-payments": { resourceId: "id", lifecycle: ["authorized", "refused"], scope: "terminal.read" },
   "v1/clients": byId,
   "v1/products": byId,
-  "v1/sepa-direct-debit-mandates": { resourceId: "id", lifecycle: ["accepted"] },
+  "v1/sepa-direct-debit-mandates": { resourceId: "id", lifecycle: ["accepted"], scope: "sepa_direct_debit.read" },
   // A completed collection can still be returned (to D+5) or refunded (to 8 weeks).
   "v1/sepa-direct-debit-collections": {
     resourceId: "id",
     lifecycle: ["on_hold", "completed", "failed", "returned", "refunded"],
+    scope: "sepa_direct_debit.read",
   },
-  "v1/transfers": { resourceId: "id", lifecycle: ["created", "processing", "settled", "declined", "canceled"] },
-  "v1/recurring-transfers": { resourceId: "id", lifecycle: ["created", "canceled"] },
+  "v1/transfers": { ...byId, lifecycle: ["created", "processing", "settled", "declined", "canceled"] },
+  "v1/recurring-transfers": { ...byId, lifecycle: ["created", "canceled"] },
 };
 
 /** Stages of an onboarding, in order. After `organizations.deleted`, its reset, a new life may begin. */
@@ -78,6 +86,11 @@ export function isCatalogued(type: string): boolean {
 
 export function rulesOf(type: string): TypeRules {
   return Object.hasOwn(businessTypes, type) ? (businessTypes[type] ?? unlisted) : unlisted;
+}
+
+/** OAuth scope that a subscription to a type takes beside `webhook`; null: none, or none that is known. */
+export function scopeOf(type: string): string | null {
+  return rulesOf(type).scope;
 }
 
 /** Last part of an event's name: the documentation prefixes it (`transactions.created`), payloads do not. */

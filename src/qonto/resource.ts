@@ -1,4 +1,5 @@
 import { parseInstant } from "../domain/instant.ts";
+import { isOperational } from "../domain/operational-event.ts";
 import { versionKey } from "../domain/version.ts";
 import { isObject, parseJsonLosslessly } from "../platform/json.ts";
 import { bareEventName, lifecycleRank, rulesOf } from "./catalogue.ts";
@@ -19,10 +20,10 @@ export interface ResourceSnapshot {
   readonly eventId: string;
 }
 
-/** What a Business API event says of the state; null for an event that names no organization. */
+/** What a Business API event says of the state; null for an operational event, and for one that names no organization. */
 export function readResource(envelope: Envelope): ResourceSnapshot | null {
   const { id, type, event, organizationId, resourceId, createdAt, data } = envelope;
-  if (organizationId === null) return null;
+  if (organizationId === null || isOperational(envelope)) return null;
   const ownInstant = rulesOf(type).instant;
   const versionAt = parseInstant(data["updated_at"]) ?? parseInstant(ownInstant && data[ownInstant]) ?? createdAt;
   return {

@@ -1,5 +1,6 @@
 import type { RelayEvent } from "../domain/event.ts";
 import { maskIbansIn } from "../domain/iban.ts";
+import type { OperationalType } from "../domain/operational-event.ts";
 import { isObject } from "../platform/json.ts";
 import { bareEventName } from "./catalogue.ts";
 import { readData } from "./resource.ts";
@@ -110,6 +111,15 @@ const catalogued: Readonly<Record<string, TypeSummary>> = {
   },
 };
 
+const connection = ["organization_name", "connection_id"];
+
+const operational: Readonly<Record<OperationalType, TypeSummary>> = {
+  "relay.connection.lost": { noun: "Connection to Qonto lost", title: connection, words: ["status"] },
+  "relay.subscription.restored": { noun: "Webhook subscription restored", title: connection, words: [] },
+  "relay.reconciliation.recovered": { noun: "Missed events recovered", title: connection, words: [] },
+  "relay.source.silent": { noun: "Qonto sends no events", title: connection, words: [] },
+};
+
 const usual: TypeSummary = {
   title: ["name", "title", "label", "legal_name", "number", "reference", "slug"],
   money: ["amount", "total_amount", "balance"],
@@ -119,7 +129,7 @@ const usual: TypeSummary = {
 /** The type of an unreadable event that names none. It is not in the catalogue, and still has a noun. */
 const unreadable: TypeSummary = { ...usual, noun: "Unreadable event" };
 
-const summaries = new Map(Object.entries({ ...catalogued, unreadable }));
+const summaries = new Map(Object.entries({ ...catalogued, ...operational, unreadable }));
 
 /** Works for any `data`, lossless numbers included. */
 export function summaryOf(type: string, data: unknown): Summary {

@@ -8,6 +8,7 @@ import { readBody } from "../platform/read-body.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import { readEvent } from "../qonto/read-event.ts";
 import { readSignature, type Signature } from "../qonto/signature.ts";
+import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
 import { recordReceiverCanary } from "../store/cron-state.ts";
 import type { Recorded } from "../store/events.ts";
 import { keepInQuarantine, toQuarantined } from "../store/quarantine.ts";
@@ -67,7 +68,7 @@ export async function receiveEvent(request: Request, context: ReceiveContext): P
   if (typeof signature === "string") return { outcome: "refused", code: signature };
 
   const { source } = signature;
-  const secrets = config.secrets[source];
+  const secrets = await secretsOf(source, config);
   if (secrets.length === 0) return { outcome: "refused", code: "not_configured", source };
 
   const body = await readBody(request, config.maxBodyBytes, context.timers);
@@ -91,6 +92,12 @@ export async function receiveEvent(request: Request, context: ReceiveContext): P
 
   if (event === null) return { ...facts, ...(await quarantineUnreadable({ ...metadata, body }, context)) };
   return { ...facts, ...(await (isCanary ? answerCanary(event, context) : accept(event, context))) };
+}
+
+/** Those that are set, and those of the relay's own subscriptions. */
+async function secretsOf(source: Signature["source"], config: Config): Promise<readonly string[]> {
+  if (source === "onboarding") return config.secrets.onboarding;
+  return [...config.secrets.business, ...(await subscriptionSecrets(config.subscriptionKeys))];
 }
 
 /**

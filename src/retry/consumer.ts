@@ -2,15 +2,22 @@ import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { delaySecondsUntil } from "../deliver/drain-messages.ts";
 import type { DeliverContext } from "../deliver/context.ts";
+import type { Config, Env } from "../env.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { drainDestination } from "./drain-destination.ts";
+
+export interface RetryContext extends DeliverContext {
+  readonly env: Pick<Env, "DB" | "EVENTS" | "RETRIES">;
+  readonly config: Config;
+}
 
 /**
  * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. The
  * queue acknowledges them when this returns, usually while the attempts still run in the background. If claiming fails, the
- * queue repeats them. If a drain breaks off after its claim, a drain message follows at the end of its lease.
+ * queue repeats them. If a drain breaks off after its claim, a drain message follows at the end of its lease. Beside them are
+ * messages about interrupted refreshes of tokens.
  */
-export async function consumeRetries(batch: MessageBatch, context: DeliverContext): Promise<void> {
+export async function consumeRetries(batch: MessageBatch, context: RetryContext): Promise<void> {
   const now = context.world.now();
   const destinationIds = new Set<string>();
   for (const message of batch.messages) {
@@ -19,6 +26,8 @@ export async function consumeRetries(batch: MessageBatch, context: DeliverContex
       const { destination_id: destinationId, due_at: dueAt = now } = content;
       if (dueAt > now) message.retry({ delaySeconds: delaySecondsUntil(dueAt, now) });
       else destinationIds.add(destinationId);
+    } else if (content?.kind === "refresh") {
+      await finishRefreshOf(content.connection_id, context);
     } else if (content?.kind === "canary") {
       await writeCronState(context.env.DB, { canary_retries: content.sent_at });
     } else {
@@ -31,4 +40,12 @@ export async function consumeRetries(batch: MessageBatch, context: DeliverContex
   }
   // One: `max_batch_size` is 1. Tests send more.
   for (const id of destinationIds) await drainDestination(id, context);
+}
+
+/** Loaded by need: few relays are connected, and none by its first message. */
+async function finishRefreshOf(connectionId: string, { env, config, world }: RetryContext): Promise<void> {
+  const { qonto } = config;
+  if (qonto === null) return;
+  const { finishRefresh } = await import("../connection/tokens.ts");
+  await finishRefresh(connectionId, { env, config: { ...config, qonto }, world });
 }

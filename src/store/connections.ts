@@ -7,12 +7,14 @@ import { json, rowsOf } from "./rows.ts";
  * else's, which the relay leaves alone.
  */
 const subscription = z.object({
-  /** Null while it is missing. */
+  /** Of one that is missing: the one that there was; null: there never was one. */
   id: z.string().nullable(),
-  types: z.array(z.string()),
+  types: z.array(z.string()).readonly(),
   status: z.enum(["active", "missing", "foreign"]),
-  /** Id of the encryption key that its secret is derived from; null of one that is foreign or missing. */
+  /** Id of the encryption key that its secret is derived from; null of one that is foreign, or never was there. */
   keyId: z.string().nullable(),
+  /** When it was first seen missing; absent of one that is there. */
+  missingSince: z.number().optional(),
 });
 
 export type ConnectionSubscription = z.output<typeof subscription>;
@@ -38,6 +40,8 @@ const connectionRow = z.object({
   /** An exchange of the refresh token that is in progress, or was interrupted. */
   refreshAttemptedAt: z.number().nullable(),
   refreshFailures: z.number(),
+  /** Qonto refused or failed: the cron asks nothing of it before. */
+  pausedUntil: z.number(),
   leaseUntil: z.number(),
   subscriptions: json(z.array(subscription)),
   subscriptionsDueAt: z.number(),
@@ -56,30 +60,59 @@ const connectionRow = z.object({
 /** A connected organization. Times are Unix milliseconds. */
 export type Connection = z.output<typeof connectionRow>;
 
-const columns = `id, organization_id AS organizationId, organization_name AS organizationName, environment, status,
+export const connectionColumns = `id, organization_id AS organizationId, organization_name AS organizationName, environment, status,
   ended_at AS endedAt, relay_url AS relayUrl, connected_at AS connectedAt, history_until AS historyUntil, scopes,
   access_token AS accessToken, access_expires_at AS accessExpiresAt, refresh_token AS refreshToken,
   refreshed_at AS refreshedAt, refresh_attempted_at AS refreshAttemptedAt, refresh_failures AS refreshFailures,
-  lease_until AS leaseUntil, subscriptions, subscriptions_due_at AS subscriptionsDueAt,
+  paused_until AS pausedUntil, lease_until AS leaseUntil, subscriptions, subscriptions_due_at AS subscriptionsDueAt,
   reconciled_until AS reconciledUntil, reconciliation_due_at AS reconciliationDueAt,
   reconciliation_since AS reconciliationSince, reconciliation, last_reconciliation AS lastReconciliation,
   last_error AS lastError`;
 
-export const listConnectionsSql = `SELECT ${columns} FROM connections ORDER BY id`;
+/** Null when there is no row. */
+export function readConnection(row: unknown): Connection | null {
+  return connectionRow.nullable().parse(row ?? null);
+}
+
+export const listConnectionsSql = `SELECT ${connectionColumns} FROM connections ORDER BY id`;
 
 /** In the order of their creation. There are few: an application of Qonto's is approved for each of them. */
 export async function listConnections(db: Database): Promise<Connection[]> {
   return rowsOf(connectionRow, await db.prepare(listConnectionsSql).all());
 }
 
-export const findConnectionSql = `SELECT ${columns} FROM connections WHERE id = ?1`;
+export const findConnectionSql = `SELECT ${connectionColumns} FROM connections WHERE id = ?1`;
 
 export async function findConnection(db: Database, id: string): Promise<Connection | null> {
-  return connectionRow.nullable().parse(await db.prepare(findConnectionSql).bind(id).first());
+  return readConnection(await db.prepare(findConnectionSql).bind(id).first());
+}
+
+/** Looks up the consent that an organization has last withdrawn from an application: the webhook about it is its latest state. */
+export const connectionsToLookAfterSql = `
+  SELECT ${connectionColumns}, (
+    SELECT version_at FROM resources
+    WHERE resources.organization_id = connections.organization_id AND type = 'v1/consent-revocations' AND resource_id = ?2
+  ) AS revokedAt
+  FROM connections WHERE environment = ?1 ORDER BY lease_until`;
+
+const connectionToLookAfter = connectionRow.extend({
+  /** ISO 8601; null when it was never withdrawn. */
+  revokedAt: z.string().nullable(),
+});
+
+export type ConnectionToLookAfter = z.output<typeof connectionToLookAfter>;
+
+/** Those of an application, first the one that was looked after longest ago. */
+export async function connectionsToLookAfter(
+  db: Database,
+  { environment, clientId }: { readonly environment: Connection["environment"]; readonly clientId: string },
+): Promise<ConnectionToLookAfter[]> {
+  const statement = db.prepare(connectionsToLookAfterSql).bind(environment, clientId);
+  return rowsOf(connectionToLookAfter, await statement.all());
 }
 
 export const claimConnectionSql = `
-  UPDATE connections SET lease_until = ?2 WHERE id = ?1 AND lease_until <= ?3 RETURNING ${columns}`;
+  UPDATE connections SET lease_until = ?2 WHERE id = ?1 AND lease_until <= ?3 RETURNING ${connectionColumns}`;
 
 /** Gives one caller a connection until `leaseUntil`; null when another has it, or it is gone. */
 export async function claimConnection(
@@ -88,7 +121,7 @@ export async function claimConnection(
   { now, leaseUntil }: { readonly now: number; readonly leaseUntil: number },
 ): Promise<Connection | null> {
   const { results } = await write(db, db.prepare(claimConnectionSql).bind(id, leaseUntil, now));
-  return connectionRow.nullable().parse(results[0] ?? null);
+  return readConnection(results[0]);
 }
 
 export const releaseConnectionSql = `

@@ -1,4 +1,4 @@
-import { type Timers, sleep } from "../platform/timeout.ts";
+import { type Timers, sleep, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 
 /** D1, and the timers for the pauses between the tries of a call. */
@@ -68,6 +68,29 @@ export async function retriedUntil<Value>(
       if (!(isTransient(error) || saysOneOf(error, overload)) || world.now() + waitMs > until) throw error;
       await sleep(waitMs, timers);
     }
+  }
+}
+
+/** D1 stalls for 60 to 80 s, and takes the calls that are made meanwhile up in the end. */
+const CALL_TIMEOUT_MS = 10_000;
+
+/**
+ * Repeats a write that must not be lost, whatever D1 answers, and also if it does not answer at all, until a time. It may be made
+ * more than once, and late. Throws the last error.
+ */
+export async function persistentlyUntil<Value>(
+  timers: Timers,
+  { until, world }: RetryDeadline,
+  call: () => Promise<Value>,
+): Promise<Value> {
+  for (;;) {
+    const settled = await withTimeout(call(), CALL_TIMEOUT_MS, timers);
+    if (settled.state === "done") return settled.value;
+    const waitMs = Math.ceil(LONGEST_WAIT_MS * (1 - world.random()));
+    if (world.now() + waitMs > until) {
+      throw settled.state === "failed" ? settled.error : new Error("D1 does not answer");
+    }
+    await sleep(waitMs, timers);
   }
 }
 

@@ -5,6 +5,7 @@ import { pageOf } from "../platform/page.ts";
 import { type EventPosition, MAX_LOOKED_AT, edgeOfListSql, readPosition, windowOf, windowSql } from "./event-order.ts";
 import { eventStateSql, eventStates, isAwaitingFirstFanOutSql, isUndispatchedSql } from "./event-progress.ts";
 import { eventFields, eventRow } from "./events.ts";
+import { matchesPatternSql } from "./matches.ts";
 import { flag, reader, rowsOf } from "./rows.ts";
 
 const summaryRow = eventRow.extend({ state: z.enum(eventStates) });
@@ -13,6 +14,7 @@ const summaryRow = eventRow.extend({ state: z.enum(eventStates) });
 export type EventSummary = z.output<typeof summaryRow>;
 
 export interface EventQuery {
+  /** Exact, or a prefix that ends in `*`. */
   readonly type?: string | undefined;
   readonly organizationId?: string | undefined;
   /** Unix milliseconds, inclusive. */
@@ -25,7 +27,7 @@ export interface EventQuery {
 
 export const listEventsSql = `
   SELECT seq, ${eventFields}, ${eventStateSql} AS state FROM events
-  WHERE ${windowSql(MAX_LOOKED_AT)} AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR organization_id = ?5)
+  WHERE ${windowSql(MAX_LOOKED_AT)} AND (?4 IS NULL OR ${matchesPatternSql("type", "?4")}) AND (?5 IS NULL OR organization_id = ?5)
   ORDER BY seq DESC LIMIT ?6`;
 
 /** Newest first. */

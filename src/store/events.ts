@@ -46,8 +46,8 @@ export const eventColumns = `id, source, type, event, organization_id, resource_
 /** ?8 is when it is received, and when its queue message is sent. */
 export const eventValues = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ${receivedAtSql("?8")}, ?8, ?9, ?10, ?11, ?12`;
 
-/** The destinations that match. Null when none does: why not `{}`, `markUnmatchedSql` says. */
-const matchingIdsSql = `(
+/** The destinations that match the row `given`. Null when none does: why not `{}`, `markUnmatchedSql` says. */
+export const matchingIdsSql = `(
   SELECT nullif(json_group_object(destinations.id, NULL), '{}') FROM destinations
   WHERE destinations.enabled = 1 AND ${matchesSql("given")})`;
 

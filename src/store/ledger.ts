@@ -14,6 +14,7 @@ import {
   rememberHours,
   rememberedHours,
 } from "./ledger-hours.ts";
+import { isOperationalSql } from "./operational-events.ts";
 import { isWaitingSql } from "./quarantine.ts";
 import { rowsOf } from "./rows.ts";
 import { MS_PER_HOUR, hourOf } from "./counters.ts";
@@ -142,9 +143,11 @@ export async function countNewest(
 
 /**
  * The ledger is counted from the rows themselves, in pages, so that D1 can do other work between; the statements of a page see
- * the same moment, and each event and its deliveries are in one page: that of the events received from ?1, before ?2.
+ * the same moment, and each event and its deliveries are in one page: that of the events received from ?1, before ?2. It is a
+ * ledger of what Qonto sends: operational events and their deliveries are not in it.
  */
-const ofPageSql = `seq >= ${firstSeqAtSql("?1")} AND seq < ${firstSeqAtSql("?2")}`;
+const ofPageSql = `
+  seq >= ${firstSeqAtSql("?1")} AND seq < ${firstSeqAtSql("?2")} AND NOT ${isOperationalSql("events.id")}`;
 
 const hourSql = `received_at / ${MS_PER_HOUR} AS hour`;
 
@@ -173,7 +176,7 @@ export const rowsOfPageSql = `
   ${withFoundSql("destination_id", "deliveries")}
   SELECT ${hourSql}, found.id AS destinationId, deliveries.status, count(*) AS deliveries
   FROM found CROSS JOIN deliveries ON deliveries.destination_id = found.id
-    AND received_at >= ?1 AND received_at < ?2
+    AND received_at >= ?1 AND received_at < ?2 AND NOT ${isOperationalSql("deliveries.event_id")}
   GROUP BY hour, found.id, deliveries.status`;
 
 const receivedRow = z.object({ hour: z.number(), events: z.number() });

@@ -13,7 +13,7 @@ export interface CutOff {
   readonly settledBefore: number;
   /** For what was not delivered: somebody may still look into it. */
   readonly deadBefore: number;
-  /** For what is kept under an Idempotency-Key. */
+  /** For what is kept under an Idempotency-Key, and for requests to connect. */
   readonly keysBefore: number;
   /** The first id of an audit record that is still kept. */
   readonly firstAuditId: string;
@@ -92,6 +92,8 @@ export const deleteReplaysSql = deleteOldSql("replays", "id", "finished_at < ?1"
 export const deleteAuditSql = deleteOldSql("audit", "id", "id < ?1", "id");
 export const deleteCountersSql = deleteOldSql("counters", "hour", `hour > ${ALL_TIME} AND hour < ?1`, "hour");
 export const deleteKeysSql = deleteOldSql("idempotency_keys", "id", "created_at < ?1", "created_at");
+/** Operators make few: the table is read from end to end. */
+export const deleteAuthorizationsSql = deleteOldSql("authorizations", "state", "created_at < ?1");
 
 /** The rows of idempotency keys are short, and a program may make many. */
 const MOST_KEYS = 1_000;
@@ -112,6 +114,7 @@ export async function deleteOthers(
     auditRecords: db.prepare(deleteAuditSql).bind(firstAuditId, limit),
     counters: db.prepare(deleteCountersSql).bind(hourOf(deadBefore), limit),
     keys: db.prepare(deleteKeysSql).bind(keysBefore, MOST_KEYS),
+    authorizations: db.prepare(deleteAuthorizationsSql).bind(keysBefore, limit),
     countsOfRemoved: forgetRemovedDestinations(db),
   });
   return {

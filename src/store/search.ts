@@ -15,6 +15,7 @@ import {
   statusSql,
 } from "./event-progress.ts";
 import { briefBodySql, eventFields, eventRow } from "./events.ts";
+import { matchesPatternSql } from "./matches.ts";
 import { quarantineId } from "./quarantine.ts";
 import { json, rowsOf } from "./rows.ts";
 
@@ -59,7 +60,7 @@ const deliveriesSql = `(
     'httpStatus', ${attemptsSql} ->> '$[#-1].status'))
   FROM ${recipientsWithRowsSql})`;
 
-const matchesSql = `(?5 IS NULL OR type = ?5) AND (?6 IS NULL OR organization_id = ?6)`;
+const matchesSql = `(?5 IS NULL OR ${matchesPatternSql("type", "?5")}) AND (?6 IS NULL OR organization_id = ?6)`;
 
 const candidatesSql = `SELECT seq, received_at AS receivedAt FROM events WHERE ${windowSql(MAX_LOOKED_AT)} AND ${matchesSql} ORDER BY seq DESC`;
 

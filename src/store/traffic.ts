@@ -3,9 +3,13 @@ import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
+import { isOperationalSql } from "./operational-events.ts";
 import { reader } from "./rows.ts";
 
 /** What came lately, counted from the newest events. Each look at it is a fraction of a second's work for D1. */
+
+/** On a row of `events`: it is one of the newest, of which there are `size` at most, and Qonto sent it. */
+const cameLatelySql = (size: number) => `${windowSql(size)} AND NOT ${isOperationalSql("events.id")}`;
 
 /** Events that a chart counts. */
 export const OUTCOMES_CHARTED_AT_MOST = 500;
@@ -25,7 +29,7 @@ export const outcomesSql = `
             SELECT received_at FROM events WHERE ${windowSql(OUTCOMES_CHARTED_AT_MOST)} ORDER BY seq LIMIT 1))
         THEN 'delivered'
       ELSE ${eventOutcomeSql} END AS outcome
-    FROM events WHERE ${windowSql(OUTCOMES_CHARTED_AT_MOST)}
+    FROM events WHERE ${cameLatelySql(OUTCOMES_CHARTED_AT_MOST)}
   ) GROUP BY slot, outcome`;
 
 /** A statement that counts events since an instant by time slot and outcome; its rows are for `readOutcomeRow`. */
@@ -71,7 +75,7 @@ export const trafficSql = `
   WITH gaps AS (
     SELECT received_at, type, organization_id,
       received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
-    FROM events WHERE ${windowSql(TRAFFIC_OF_AT_MOST)})
+    FROM events WHERE ${cameLatelySql(TRAFFIC_OF_AT_MOST)})
   SELECT organization_id AS organizationId, type, count(*) AS events, min(received_at) AS firstReceivedAt,
     max(received_at) AS lastReceivedAt, max(gap) AS longestGapMs
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;

@@ -112,3 +112,79 @@ describe("CONSOLE_FULL_ACCESS_EMAILS", () => {
     ]);
   });
 });
+
+describe("the application at Qonto", () => {
+  const application = { QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };
+  const sandbox = { QONTO_ENVIRONMENT: "sandbox", QONTO_STAGING_TOKEN: "staging" };
+  const read = (given: object) => parseConfig({ ...set, ...given }).qonto;
+
+  it("is none without its id and secret, whatever else is set", () => {
+    for (const given of [{}, sandbox, { QONTO_TYPES: "v1/cards" }]) {
+      expect(parseConfig({ ...set, ...given })).toMatchObject({ qonto: null, subscriptionKeys: [], faults: [] });
+    }
+  });
+
+  it("is Qonto's production with all types and 90 days, unless another is set", () => {
+    expect(read(application)).toEqual({
+      clientId: "client",
+      clientSecret: "client-secret",
+      environment: "production",
+      stagingToken: null,
+      apiUrl: "https://thirdparty.qonto.com",
+      oauthUrl: "https://oauth.qonto.com",
+      types: null,
+      backfillDays: 90,
+    });
+    const set = { QONTO_TYPES: " v1/cards, v1/transfers,", QONTO_BACKFILL_DAYS: "7" };
+    expect(read({ ...application, ...set })).toMatchObject({ types: ["v1/cards", "v1/transfers"], backfillDays: 7 });
+  });
+
+  it("is the sandbox with its staging token, which production is not given", () => {
+    expect(read({ ...application, ...sandbox })).toMatchObject({
+      environment: "sandbox",
+      stagingToken: "staging",
+      apiUrl: "https://thirdparty-sandbox.staging.qonto.co",
+      oauthUrl: "https://oauth-sandbox.staging.qonto.co",
+    });
+    expect(read({ ...application, QONTO_STAGING_TOKEN: "staging" })?.stagingToken).toBeNull();
+  });
+
+  it("is at other addresses, without a slash at the end", () => {
+    const addresses = { QONTO_API_URL: "http://127.0.0.1:9000/", QONTO_OAUTH_URL: "https://oauth.example.com//" };
+    expect(read({ ...application, ...addresses })).toMatchObject({
+      apiUrl: "http://127.0.0.1:9000",
+      oauthUrl: "https://oauth.example.com",
+    });
+  });
+
+  it("needs no secret of a subscription beside it, but an admin token", () => {
+    expect(faultsOf({ ...application, QONTO_WEBHOOK_SECRETS: "" })).toEqual([]);
+    expect(faultsOf({ ...application, QONTO_WEBHOOK_SECRETS: "", ADMIN_TOKEN: "" })).toEqual([
+      "ADMIN_TOKEN is not set",
+    ]);
+  });
+
+  it.each([
+    [{ QONTO_CLIENT_SECRET: "" }, "QONTO_CLIENT_SECRET is not set, and QONTO_CLIENT_ID is"],
+    [{ QONTO_ENVIRONMENT: "staging" }, 'QONTO_ENVIRONMENT must be "production" or "sandbox"'],
+    [{ QONTO_ENVIRONMENT: "sandbox" }, "QONTO_STAGING_TOKEN is not set, and the sandbox needs it"],
+    [
+      { QONTO_TYPES: "v1/cards;v1/transfers" },
+      "QONTO_TYPES must be event types, as v1/transactions, separated by commas",
+    ],
+    [{ QONTO_BACKFILL_DAYS: "0" }, "QONTO_BACKFILL_DAYS must be a whole number from 1 to 3650"],
+    [{ QONTO_API_URL: "thirdparty.qonto.com" }, "QONTO_API_URL must be an http or https URL"],
+    [{ QONTO_OAUTH_URL: "ftp://oauth.qonto.com" }, "QONTO_OAUTH_URL must be an http or https URL"],
+  ])("is none while %o is set, which is said and stops no webhook", (changes, message) => {
+    const config = parseConfig({ ...set, QONTO_WEBHOOK_SECRETS: "", ...application, ...changes });
+    expect(config.qonto).toBeNull();
+    expect(config.faults.map((one) => one.message)).toEqual([message]);
+    expect(config.subscriptionKeys).toEqual([ADMIN_TOKEN]);
+  });
+
+  it("is none with a secret alone, which is said", () => {
+    expect(faultsOf({ QONTO_CLIENT_SECRET: "client-secret" })).toEqual([
+      "QONTO_CLIENT_ID is not set, and QONTO_CLIENT_SECRET is",
+    ]);
+  });
+});

@@ -18,7 +18,8 @@ const options = z.strictObject({
     )
     .max(100)
     .openapi({
-      description: "Exact, or with a trailing `*`. Empty: all.",
+      description:
+        "Exact, or with a trailing `*`. Empty: all that Qonto sends. The relay's own operational events come only by their names, such as `relay.connection.lost`, or by `relay.*`.",
       example: ["v1/transactions", "registrations.*"],
     }),
   organizations: z.array(z.string().min(1).max(255)).min(1).max(1_000).nullable().describe("Ids. Null: all."),

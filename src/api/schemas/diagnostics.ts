@@ -21,9 +21,19 @@ export const diagnostics = z
     now: time.describe("The relay's clock."),
     configuration: z.object({
       faults: z.array(z.string()),
-      secrets: z.object({ business: z.number(), onboarding: z.number() }).describe("How many are set."),
+      secrets: z
+        .object({
+          business: z.number(),
+          onboarding: z.number(),
+          subscriptions: z.number().describe("Derived, for the relay's own subscriptions."),
+        })
+        .describe("How many are set."),
       signature_tolerance_seconds: z.number(),
       allow_private_destinations: z.boolean(),
+      qonto_environment: z
+        .enum(["production", "sandbox"])
+        .nullable()
+        .describe("Of the OAuth application at Qonto. Null: none is configured, and no organization can be connected."),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
@@ -59,9 +69,10 @@ export const exampleDiagnostics = {
   now: "2026-11-24T10:05:00.000Z",
   configuration: {
     faults: [],
-    secrets: { business: 2, onboarding: 0 },
+    secrets: { business: 2, onboarding: 0, subscriptions: 0 },
     signature_tolerance_seconds: 300,
     allow_private_destinations: false,
+    qonto_environment: "production",
   },
   signature_vectors: { business: true, onboarding: true },
   migrations: { applied: ["0001_schema.sql"], missing: [] },

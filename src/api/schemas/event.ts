@@ -5,7 +5,7 @@ import { delivery, exampleDelivery } from "./delivery.ts";
 export const event = z
   .object({
     id: z.string(),
-    source: z.enum(["business", "onboarding"]),
+    source: z.enum(["business", "onboarding"]).describe("An operational event of the relay itself has `business`."),
     type: z.string(),
     event: z.string().nullable(),
     organization_id: z.string().nullable(),

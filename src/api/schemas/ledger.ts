@@ -4,7 +4,9 @@ import { exampleDestination } from "./destination.ts";
 
 export const ledger = z
   .object({
-    received: z.number().describe("The sum of the four states, counted independently."),
+    received: z
+      .number()
+      .describe("The sum of the four states, counted independently. Operational events of the relay are not in it."),
     settled: z.number().describe("Every delivery is delivered or dead."),
     pending: z.number(),
     unmatched: z.number().describe("No destination wanted the event."),

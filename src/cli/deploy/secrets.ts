@@ -17,7 +17,7 @@ const kinds = [
     purpose: "opens the operator's API and the console",
     needed: "the operator's API and the console",
   },
-  { name: "ENCRYPTION_KEYS", purpose: "encrypt the destinations' secrets in the database", needed: null },
+  { name: "ENCRYPTION_KEYS", purpose: "encrypt secrets in the database", needed: null },
   {
     name: "QONTO_WEBHOOK_SECRETS",
     purpose: "secrets of the Business API's subscriptions, comma-separated",
@@ -28,6 +28,9 @@ const kinds = [
     purpose: "secrets of the Onboarding API's webhook, comma-separated",
     needed: null,
   },
+  { name: "QONTO_CLIENT_ID", purpose: "your OAuth application at Qonto, to connect an organization", needed: null },
+  { name: "QONTO_CLIENT_SECRET", purpose: "the secret of that application", needed: null },
+  { name: "QONTO_STAGING_TOKEN", purpose: "opens Qonto's sandbox", needed: null },
 ] as const;
 
 type Kind = (typeof kinds)[number];
@@ -106,9 +109,10 @@ export async function planSecrets(
   const made: { [name in Name]?: string } = {};
   // An existing Worker may have encrypted with ADMIN_TOKEN: its owner must choose the keys.
   const makes: readonly Name[] = existing.includes("ADMIN_TOKEN") ? [] : ["ADMIN_TOKEN", "ENCRYPTION_KEYS"];
+  const isApplication = makesItsOwn([...existing, ...Object.keys(ofFile), ...Object.keys(fromEnvironment)]);
   for (const { name, purpose } of kinds) {
     const isMade = makes.includes(name);
-    const isAskedFor = isMade || name === "QONTO_WEBHOOK_SECRETS";
+    const isAskedFor = isMade || (name === "QONTO_WEBHOOK_SECRETS" && !isApplication);
     if (!isAskedFor || !isOpen(name) || name in fromEnvironment) continue;
     const otherwise = isMade ? "Enter alone makes one" : "Enter alone leaves it for later";
     const answer = await ask(name, `${name} (${purpose}; ${otherwise}): `, context);
@@ -116,6 +120,11 @@ export async function planSecrets(
     else if (isMade) made[name] = randomBytes(32).toString("base64url");
   }
   return { toSet: { ...fromEnvironment, ...answered, ...made, ...ofFile }, made };
+}
+
+/** Whether a relay with secrets of these names makes the secrets of its subscriptions itself. */
+function makesItsOwn(names: readonly string[]): boolean {
+  return names.includes("QONTO_CLIENT_ID");
 }
 
 /** The value that is set cannot be read: a new one may differ from it. */
@@ -151,8 +160,10 @@ export function sayMissing(existing: readonly string[], { account, say }: Accoun
       ? `  npx wrangler secret put ${name.padEnd(26)}# ${purpose}`
       : `  ${name}=… npm run deploy -- --temporary  # ${purpose}`;
   const missing = kinds.filter(({ name }) => !existing.includes(name));
-  const needed = missing.filter((kind) => kind.needed !== null);
-  const optional = missing.filter((kind) => kind.needed === null);
+  const isNeeded = (kind: Kind) =>
+    kind.needed !== null && !(kind.name === "QONTO_WEBHOOK_SECRETS" && makesItsOwn(existing));
+  const needed = missing.filter(isNeeded);
+  const optional = missing.filter((kind) => !isNeeded(kind));
   const refused = needed.map((kind) => kind.needed).join(" and ");
   const lines = [
     ...(needed.length === 0 ? [] : [`Until these secrets are set, ${refused} are refused with 503:`]),

@@ -49,6 +49,12 @@ const kinds: ReadonlyMap<string, Kind> = new Map(
       advice:
         "The deliveries are safe, and the recovery scan sends a new message within minutes. Replay this one if the deliveries stay pending.",
     },
+    refresh: {
+      name: "Refresh message",
+      what: "A message to look whether tokens of a connection to Qonto were refreshed.",
+      advice:
+        "The cron looks every minute as well. There is nothing to replay: delete the message once the fault is fixed.",
+    },
   }),
 );
 

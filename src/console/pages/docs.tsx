@@ -84,7 +84,8 @@ function Headers() {
           ),
           "x-relay-event-type": (
             <>
-              For example <code>v1/transactions</code> or <code>registrations.completed</code>.
+              For example <code>v1/transactions</code> or <code>registrations.completed</code>. If the operator has
+              asked for it, <code>relay.connection.lost</code> and others tell of the relay itself, in the same form.
             </>
           ),
           "x-relay-attempt": "1, 2, and so on.",

@@ -21,6 +21,10 @@ export const listedTypes = [
 
 export type ListedType = (typeof listedTypes)[number];
 
+export function isListedType(type: string): type is ListedType {
+  return listedTypes.some((listed) => listed === type);
+}
+
 interface Kept {
   readonly item: Item;
   /** Unix milliseconds. */

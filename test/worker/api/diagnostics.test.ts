@@ -22,12 +22,14 @@ describe("diagnostics", () => {
     const body = await diagnose(relay);
     expect(body.configuration).toEqual({
       faults: [],
-      secrets: { business: 2, onboarding: 0 },
+      secrets: { business: 2, onboarding: 0, subscriptions: 0 },
       signature_tolerance_seconds: 300,
       allow_private_destinations: false,
     });
     expect(JSON.stringify(body)).not.toContain("secret-");
-    relay.env = { ...relay.env, QONTO_WEBHOOK_SECRETS: "" };
+    relay.env = { ...relay.env, QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };
+    expect((await diagnose(relay)).configuration.secrets.subscriptions).toBe(2);
+    relay.env = { ...relay.env, QONTO_WEBHOOK_SECRETS: "", QONTO_CLIENT_ID: "", QONTO_CLIENT_SECRET: "" };
     expect((await diagnose(relay)).configuration.faults).toEqual(["QONTO_WEBHOOK_SECRETS is not set"]);
   });
 

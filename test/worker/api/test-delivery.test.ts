@@ -43,6 +43,8 @@ describe("a test delivery", () => {
     [{}, "v1/transactions"],
     [{ types: ["registrations.*"] }, "registrations.pending"],
     [{ types: ["v1/something-new"] }, "v1/transactions"],
+    [{ types: ["relay.*"] }, "relay.connection.lost"],
+    [{ types: ["relay.source.silent"] }, "relay.source.silent"],
   ])("to a destination with %o is of type %s", async (settings, type) => {
     const relay = new TestRelay();
     const { id } = await relay.addDestination(url, settings);

@@ -3,6 +3,8 @@ import { matches } from "../../../src/domain/destination.ts";
 import { someDestination } from "../support/store.ts";
 
 const card = { type: "v1/cards", organizationId: "org-1" };
+const lost = { type: "relay.connection.lost", organizationId: "org-1" };
+const silent = { type: "relay.source.silent", organizationId: null };
 const onboarding = { type: "registrations.completed", organizationId: null };
 
 describe("a destination", () => {
@@ -20,6 +22,16 @@ describe("a destination", () => {
     ["does not match another organization", { organizations: ["org-2"] }, card, false],
     ["that names organizations does not match events of none", { organizations: ["org-1"] }, onboarding, false],
     ["matches only what passes both filters", { types: ["v1/cards"], organizations: ["org-2"] }, card, false],
+    ["without filters matches no operational event", {}, lost, false],
+    ["matches no operational event by a lone star", { types: ["*"] }, lost, false],
+    ["matches no operational event by a prefix that others have, too", { types: ["relay*"] }, lost, false],
+    ["matches an operational event that it names", { types: ["v1/*", lost.type] }, lost, true],
+    ["matches operational events by their prefix", { types: ["relay.*"] }, lost, true],
+    ["that names other operational events does not match", { types: [silent.type] }, lost, false],
+    ["that names operational events matches nothing else", { types: ["relay.*"] }, card, false],
+    ["matches operational events of its organization", { types: ["relay.*"], organizations: ["org-1"] }, lost, true],
+    ["does not match those of another", { types: ["relay.*"], organizations: ["org-2"] }, lost, false],
+    ["matches those of no organization", { types: ["relay.*"], organizations: ["org-1"] }, silent, true],
     ["that is disabled matches nothing", { enabled: false }, card, false],
   ] as const)("%s", (_title, settings, event, isMatch) => {
     expect(matches({ ...someDestination, ...settings }, event)).toBe(isMatch);

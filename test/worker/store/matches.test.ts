@@ -4,11 +4,34 @@ import { expect, it } from "vitest";
 import { matches } from "../../../src/domain/destination.ts";
 import { matchesSql } from "../../../src/store/matches.ts";
 
-const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed", "v1/", "V1/cards");
+const type = fc.constantFrom(
+  "v1/cards",
+  "v1/card",
+  "v1/transactions",
+  "registrations.completed",
+  "v1/",
+  "V1/cards",
+  "relay.connection.lost",
+  "relay.source.silent",
+  "relay",
+  "Relay.source.silent",
+);
 const organization = fc.constantFrom("org-1", "org-2", "ORG-1");
 const pattern = fc.oneof(
   type,
-  fc.constantFrom("v1/*", "*", "v1/card*", "registrations.*", "v1/cards*", "%", "v1/_ards"),
+  fc.constantFrom(
+    "v1/*",
+    "*",
+    "v1/card*",
+    "registrations.*",
+    "v1/cards*",
+    "%",
+    "v1/_ards",
+    "relay.*",
+    "relay*",
+    "r*",
+    "relay.connection.*",
+  ),
 );
 
 const given = fc.record({

@@ -14,7 +14,7 @@ const statements = Object.entries(modules).flatMap(([file, exports]) =>
 
 /**
  * What may be read from end to end: lists given as JSON, results of the statement's own steps, the tables that do not grow
- * with the events, an operator's handful of destinations and replays, the cron's few rows of state and the hours of the ledger, and what waits in quarantine, which
+ * with the events, an operator's handful of destinations, connections and replays, the cron's few rows of state and the hours of the ledger, and what waits in quarantine, which
  * the statement that adds to it bounds.
  */
 const mayBeScanned = new RegExp(
@@ -22,7 +22,9 @@ const mayBeScanned = new RegExp(
     ".* VIRTUAL TABLE .*",
     "CONSTANT ROW",
     "\\(subquery-\\d+\\)",
-    "halving|counted|latest|newest|found|matching|given|kept|types|page|event|gaps|d1_migrations|counters|looked_at|overtaken|destinations|cron_state|replays|ledger_hours",
+    "halving|counted|latest|newest|found|matching|given|kept|types|page|event|gaps|d1_migrations|counters|looked_at|overtaken|destinations|connections( USING INDEX sqlite_autoindex_connections_1)?|cron_state|replays|ledger_hours",
+    // Requests to connect, which are deleted after a day.
+    "authorizations",
     "quarantine USING (COVERING )?INDEX quarantine_waiting",
   ].join("|")})$`,
 );

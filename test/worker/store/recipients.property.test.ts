@@ -7,12 +7,18 @@ import { recordEvents } from "../../../src/store/events.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { database, someDestination, someEvent } from "../support/store.ts";
 
-const type = fc.constantFrom("v1/cards", "v1/card", "v1/transactions", "registrations.completed");
+const type = fc.constantFrom(
+  "v1/cards",
+  "v1/card",
+  "v1/transactions",
+  "registrations.completed",
+  "relay.source.silent",
+);
 const organization = fc.constantFrom("org-1", "org-2", "öre 😀", `it's "quoted"`);
 
 const destination = fc.record({
   enabled: fc.boolean(),
-  types: fc.array(fc.oneof(type, fc.constantFrom("v1/*", "*", "v1/card*")), { maxLength: 2 }),
+  types: fc.array(fc.oneof(type, fc.constantFrom("v1/*", "*", "v1/card*", "relay.*")), { maxLength: 2 }),
   organizations: fc.option(fc.array(organization, { minLength: 1, maxLength: 2 })),
 });
 

@@ -209,8 +209,8 @@ function TypesField({ fields, faults }: Pick<DestinationFormProps, "fields" | "f
     <fieldset class="field-group" aria-describedby={faults.scope === undefined ? undefined : "scope-fault"}>
       <legend>Event types</legend>
       <label class="choice">
-        <input type="radio" name="scope" value="all" checked={fields.scope === "all"} /> All, also those that Qonto will
-        add
+        <input type="radio" name="scope" value="all" checked={fields.scope === "all"} /> All of Qonto's, also those that
+        it will add
       </label>
       <label class="choice">
         <input type="radio" name="scope" value="some" checked={fields.scope === "some"} /> Only these
@@ -223,7 +223,7 @@ function TypesField({ fields, faults }: Pick<DestinationFormProps, "fields" | "f
         <TextField
           label="Others"
           name="other_types"
-          help="Separated by commas. A trailing * stands for all types that start so, such as v1/sepa-*."
+          help="Separated by commas. A trailing * stands for all types that start so, such as v1/sepa-*. The relay's own events, such as relay.connection.lost, come only by their names or by relay.*."
           value={fields.other_types}
           fault={faults.types}
         />

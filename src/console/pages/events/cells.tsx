@@ -1,5 +1,6 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { isReconciled } from "../../../domain/event.ts";
+import { isOperational } from "../../../domain/operational-event.ts";
 import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import type { FoundEvent } from "../../../store/search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
@@ -37,6 +38,7 @@ function EventName({ event }: { readonly event: ListedEvent }) {
       <span class="aside">
         <bdi class="mono">{event.type}</bdi>
         {isReconciled(event) ? " reconciled" : ""}
+        {isOperational(event) ? " by the relay" : ""}
         {event.duplicates === 0 ? "" : ` ${counted(event.duplicates, "duplicate")}`}
       </span>
     </span>
@@ -46,17 +48,17 @@ function EventName({ event }: { readonly event: ListedEvent }) {
 function Resource({ event }: { readonly event: ListedEvent }) {
   const { resourceId, summary } = event;
   const title = summary?.title ?? null;
+  const name =
+    title !== null ? (
+      <bdi title={resourceId ?? undefined}>{title}</bdi>
+    ) : resourceId !== null ? (
+      <ShortId id={resourceId} />
+    ) : (
+      "state"
+    );
   return (
     <span class="lines">
-      <ResourceLink event={event}>
-        {title !== null ? (
-          <bdi title={resourceId ?? undefined}>{title}</bdi>
-        ) : resourceId !== null ? (
-          <ShortId id={resourceId} />
-        ) : (
-          "state"
-        )}
-      </ResourceLink>
+      {isOperational(event) ? name : <ResourceLink event={event}>{name}</ResourceLink>}
       <span class="cluster">
         <Chips words={summary?.words ?? []} />
       </span>
@@ -65,7 +67,7 @@ function Resource({ event }: { readonly event: ListedEvent }) {
 }
 
 type ResourceLinkProps = PropsWithChildren<{
-  readonly event: Pick<FoundEvent, "type" | "organizationId" | "resourceId" | "isUnreadable">;
+  readonly event: Pick<FoundEvent, "id" | "type" | "organizationId" | "resourceId" | "isUnreadable">;
 }>;
 
 /** A link to the resource's latest state, where one is kept. */
@@ -78,7 +80,7 @@ export function ResourceLink({ event, children }: ResourceLinkProps) {
 /** Null when no state of it is kept. */
 export function addressOfResource(event: ResourceLinkProps["event"]): string | null {
   const { type, organizationId, resourceId, isUnreadable } = event;
-  if (isUnreadable) return null;
+  if (isUnreadable || isOperational(event)) return null;
   if (organizationId !== null) return resourceAddress(organizationId, type, resourceId ?? "");
   return resourceId !== null && type.startsWith("registrations.") ? registrationAddress(resourceId) : null;
 }

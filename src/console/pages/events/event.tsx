@@ -3,6 +3,7 @@ import { z } from "zod";
 import { replayEvent } from "../../../api/actions/replays.ts";
 import { isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { bodyBytes, isReconciled } from "../../../domain/event.ts";
+import { isOperational } from "../../../domain/operational-event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
 import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import { type Problem, ProblemError } from "../../../platform/problem.ts";
@@ -192,6 +193,7 @@ function sizeOf({ event, journey }: OneEvent): number {
 }
 
 function sourceOf(event: OneEvent["event"]): string {
+  if (isOperational(event)) return "The relay itself";
   if (isReconciled(event)) return "Reconciliation with Qonto's API: the webhook never came";
   return event.source === "business" ? "Qonto's Business API" : "Qonto's Onboarding API";
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { cursorOf, encodeCursor } from "../../../api/requests.ts";
+import { operationalTypes } from "../../../domain/operational-event.ts";
 import { sampleTypes } from "../../../qonto/sample-event.ts";
 import type { World } from "../../../platform/world.ts";
 import { outcomes } from "../../../store/event-progress.ts";
@@ -58,7 +59,7 @@ export function addEvents(pages: Console, world: World): void {
       <ListPage
         title="Events"
         here={addresses.events}
-        lead="What Qonto sent, newest first, and where it was delivered."
+        lead="What Qonto sent and what the relay tells itself, newest first, and where it was delivered."
         filters={<ListFilters query={query} />}
         caption="Events, newest first"
         rows={events.map(withSummary)}
@@ -111,13 +112,13 @@ function ListFilters({ query }: { readonly query: ListQuery }) {
   );
 }
 
-/** One of the catalogue's types, or any other. */
+/** A known type, any other, or a prefix of types. */
 export function TypeField({ type }: { readonly type: string | undefined }) {
   return (
     <>
       <TextField label="Type" name="type" value={type} list="types" placeholder="any" maxlength={LONGEST_NAME} />
       <datalist id="types">
-        {sampleTypes.map((one) => (
+        {[...sampleTypes, ...operationalTypes].map((one) => (
           <option value={one}></option>
         ))}
       </datalist>

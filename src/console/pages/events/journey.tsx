@@ -1,5 +1,6 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { type Attempt, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
+import { isOperational } from "../../../domain/operational-event.ts";
 import { eventAddress } from "../../addresses.ts";
 import { usePage } from "../../show-page.tsx";
 import { DestinationLink } from "../../ui/destination.tsx";
@@ -14,14 +15,20 @@ interface JourneyProps {
   readonly found: OneEvent;
 }
 
-/** From Qonto to each destination, step by step. */
+/** From Qonto, or the relay itself, to each destination, step by step. */
 export function Journey({ found }: JourneyProps) {
   return (
     <Section id="journey" title="Journey">
       <ol class="timeline card">
-        <Step tone="ok" title="Received" at={found.event.receivedAt}>
-          The signature was valid. The event was stored, then acknowledged.
-        </Step>
+        {isOperational(found.event) ? (
+          <Step tone="ok" title="Recorded" at={found.event.receivedAt}>
+            The relay made the event and stored it together with the change that it tells.
+          </Step>
+        ) : (
+          <Step tone="ok" title="Received" at={found.event.receivedAt}>
+            The signature was valid. The event was stored, then acknowledged.
+          </Step>
+        )}
         <Queued found={found} />
         <FanOut found={found} />
         <LatestState found={found} />

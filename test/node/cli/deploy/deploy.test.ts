@@ -275,6 +275,22 @@ describe("secrets", () => {
     expect(scene.secrets()).toEqual({ ...env, QONTO_ONBOARDING_SECRETS: "three" });
   });
 
+  it("of a subscription are not asked for, nor missed, where the relay is an application of Qonto's", async () => {
+    const application = {
+      QONTO_CLIENT_ID: "client",
+      QONTO_CLIENT_SECRET: "client-secret",
+      QONTO_STAGING_TOKEN: "staging",
+    };
+    const asked: string[] = [];
+    const questions = { ask: async () => "", askSecret: async (question: string) => (asked.push(question), "") };
+    const { code, stdout } = await scene.deploy([], { questions, env: application });
+    expect(code).toBe(0);
+    expect(scene.secrets()).toMatchObject(application);
+    expect(asked.map((question) => question.split(" ")[0])).toEqual(["ADMIN_TOKEN", "ENCRYPTION_KEYS"]);
+    expect(stdout).not.toContain("are refused with 503");
+    expect(stdout).toMatch(/Secrets that you may set:\n +npx wrangler secret put QONTO_WEBHOOK_SECRETS/);
+  });
+
   it("are asked for at a terminal, again when the relay would ignore one", async () => {
     const answers = ["short", long, "", "business-secret"];
     const questions = { ask: async () => "", askSecret: async () => answers.shift() ?? "" };

@@ -96,10 +96,15 @@ function describePassed({ tried, stale, diagnostics }: Answers): string {
 
 function notesOn({ tried, diagnostics }: Answers): (string | false)[] {
   const known = tried.filter(({ source }) => source === "business").length;
-  const more = (diagnostics?.configuration.secrets.business ?? 0) - known;
+  const { business, subscriptions } = diagnostics?.configuration.secrets ?? { business: 0, subscriptions: 0 };
+  const isDerived = business === 0 && subscriptions > 0;
+  const more = business - known;
   return [
     diagnostics === undefined && "Whether the official vectors hold there was not asked: see `access`.",
-    known === 0 && "The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have canaries signed with it.",
+    isDerived && "The live secret is the relay's own, which nobody else has: the canaries were not signed with it.",
+    known === 0 &&
+      !isDerived &&
+      "The live secret was not tried: set QONTO_WEBHOOK_SECRETS here to have canaries signed with it.",
     known > 0 && more > 0 && `The relay has more secrets of the Business API than are known here: ${more}.`,
   ];
 }

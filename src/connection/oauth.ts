@@ -1,0 +1,152 @@
+import * as oauth from "oauth4webapi";
+import type { QontoApplication } from "../config.ts";
+import { withTimeout } from "../platform/timeout.ts";
+import type { ConnectionContext } from "./context.ts";
+
+/** Qonto's OAuth server: docs.qonto.com/api-reference/business-api/authentication. Its answers are values, none is thrown. */
+
+export const ANSWERS_WITHIN_MS = 10_000;
+
+/** As Qonto documents it. */
+const ACCESS_TOKEN_SECONDS = 3_600;
+
+/** Tokens that Qonto has given. */
+export interface GrantedTokens {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+  /** Null: it gave none. */
+  readonly refreshToken: string | null;
+  /** Null: it did not say which. */
+  readonly scopes: readonly string[] | null;
+}
+
+/**
+ * `refused`: Qonto has given nothing, for the reason that its error code names. `unavailable`: there was no answer, or none that
+ * can be read. Then it may have exchanged what it was sent.
+ */
+export type TokenAnswer =
+  | { readonly state: "granted"; readonly tokens: GrantedTokens }
+  | { readonly state: "refused"; readonly code: string }
+  | { readonly state: "unavailable"; readonly why: string };
+
+type TokenContext = Pick<ConnectionContext, "world"> & { readonly config: { readonly qonto: QontoApplication } };
+
+interface AuthorizationRequest {
+  readonly redirectUri: string;
+  readonly scopes: readonly string[];
+  readonly state: string;
+  /** Of PKCE. */
+  readonly verifier: string;
+}
+
+/** Where the operator consents. */
+export async function authorizationUrl(
+  application: QontoApplication,
+  { redirectUri, scopes, state, verifier }: AuthorizationRequest,
+): Promise<string> {
+  const url = new URL(endpointsOf(application).authorization_endpoint);
+  url.search = new URLSearchParams({
+    response_type: "code",
+    client_id: application.clientId,
+    redirect_uri: redirectUri,
+    scope: scopes.join(" "),
+    state,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: "S256",
+  }).toString();
+  return url.href;
+}
+
+/** Exchanges an authorization code. Qonto takes each once. */
+export async function exchangeCode(
+  { code, redirectUri, verifier }: { readonly code: string; readonly redirectUri: string; readonly verifier: string },
+  context: TokenContext,
+): Promise<TokenAnswer> {
+  return request(context, async (server, client, authentication, options) => {
+    // The state has led to its row already. There is one server, so its optional `iss` tells nothing.
+    const parameters = oauth.validateAuthResponse(server, client, new URLSearchParams({ code }), oauth.expectNoState);
+    const response = await oauth.authorizationCodeGrantRequest(
+      server,
+      client,
+      authentication,
+      parameters,
+      redirectUri,
+      verifier,
+      options,
+    );
+    return oauth.processAuthorizationCodeResponse(server, client, response);
+  });
+}
+
+/** Exchanges a refresh token for new tokens. Qonto takes it again for 60 s after its first use. */
+export async function exchangeRefreshToken(refreshToken: string, context: TokenContext): Promise<TokenAnswer> {
+  return request(context, async (server, client, authentication, options) => {
+    const response = await oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, options);
+    return oauth.processRefreshTokenResponse(server, client, response);
+  });
+}
+
+type Exchange = (
+  server: oauth.AuthorizationServer,
+  client: oauth.Client,
+  authentication: oauth.ClientAuth,
+  options: oauth.TokenEndpointRequestOptions,
+) => Promise<oauth.TokenEndpointResponse>;
+
+async function request({ config, world }: TokenContext, exchange: Exchange): Promise<TokenAnswer> {
+  const application = config.qonto;
+  const timeout = new AbortController();
+  let answer: Response | null = null;
+  const options: oauth.TokenEndpointRequestOptions = {
+    signal: timeout.signal,
+    headers: application.stagingToken === null ? {} : { "x-qonto-staging-token": application.stagingToken },
+    // On the operator's own machine: QONTO_OAUTH_URL is https elsewhere.
+    [oauth.allowInsecureRequests]: application.oauthUrl.startsWith("http:"),
+    [oauth.customFetch]: async (url, init) => (answer = await world.fetch(url, init)),
+  };
+  const client = { client_id: application.clientId };
+  const authentication = oauth.ClientSecretPost(application.clientSecret);
+  const exchanged = await withTimeout(
+    exchange(endpointsOf(application), client, authentication, options),
+    ANSWERS_WITHIN_MS,
+    world,
+  );
+  if (exchanged.state === "done") return { state: "granted", tokens: toTokens(exchanged.value) };
+  timeout.abort();
+  return exchanged.state === "late"
+    ? { state: "unavailable", why: "Qonto does not answer in time" }
+    : toRefusal(exchanged.error, answer);
+}
+
+function endpointsOf({ oauthUrl }: QontoApplication) {
+  return {
+    issuer: oauthUrl,
+    authorization_endpoint: `${oauthUrl}/oauth2/auth`,
+    token_endpoint: `${oauthUrl}/oauth2/token`,
+  };
+}
+
+function toTokens({ access_token, expires_in, refresh_token, scope }: oauth.TokenEndpointResponse): GrantedTokens {
+  return {
+    accessToken: access_token,
+    expiresInSeconds: expires_in ?? ACCESS_TOKEN_SECONDS,
+    refreshToken: refresh_token ?? null,
+    scopes: scope?.split(" ").filter((one) => one !== "") ?? null,
+  };
+}
+
+/** An error's own text is not shown: it may quote the answer, which has the tokens. */
+function toRefusal(error: unknown, answer: Response | null): TokenAnswer {
+  // What was not read would keep the connection.
+  answer?.body?.cancel().catch(() => undefined);
+  if (answer === null) return { state: "unavailable", why: "Qonto cannot be reached" };
+  const { status } = answer;
+  if (status >= 500 || status === 429) return { state: "unavailable", why: `Qonto answers ${status}` };
+  if (status < 400) return { state: "unavailable", why: "Qonto's answer is not as documented" };
+  const code = error instanceof oauth.ResponseBodyError ? error.error : "";
+  return { state: "refused", code: isErrorCode(code) ? code : `HTTP ${status}` };
+}
+
+function isErrorCode(text: string): boolean {
+  return /^[a-z_]{1,60}$/.test(text);
+}

@@ -1,0 +1,35 @@
+import { QontoClient, QontoRefusal } from "../qonto/api-client.ts";
+import type { Connection } from "../store/connections.ts";
+import type { ConnectionContext } from "./context.ts";
+import { accessTokenOf, replaceRefused } from "./tokens.ts";
+
+/**
+ * Qonto's API as a connected organization sees it. The first 401 has the tokens refreshed, and that call repeated once. A
+ * further one is thrown, as is every other refusal; beside the client's errors there is UndecryptableTokens.
+ */
+export function openQonto(connection: Connection, context: ConnectionContext): QontoClient {
+  const { apiUrl, stagingToken, environment } = context.config.qonto;
+  let current = connection;
+  let mayReplace = true;
+  return new QontoClient({
+    baseUrl: apiUrl,
+    headers: stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken },
+    authorization: {
+      header: async () => {
+        // Its token is not shown to a host of the other environment, which would refuse it.
+        if (current.environment !== environment)
+          throw new QontoRefusal(401, `it is connected to the ${current.environment}.`);
+        return `Bearer ${await accessTokenOf(current, context)}`;
+      },
+      renewed: async () => {
+        if (!mayReplace) return false;
+        mayReplace = false;
+        const replaced = await replaceRefused(current, context);
+        if (replaced.state !== "refreshed") return false;
+        current = replaced.connection;
+        return true;
+      },
+    },
+    world: context.world,
+  });
+}

@@ -1,0 +1,290 @@
+import { announceOperationalEvent } from "../announce.ts";
+import { operationalEvent } from "../domain/operational-event.ts";
+import { logFailure, logLine } from "../platform/log.ts";
+import { decrypt, encrypt } from "../platform/encryption.ts";
+import { withTimeout } from "../platform/timeout.ts";
+import { endConnection } from "../store/connection-status.ts";
+import { type StoredTokens, beginRefresh, noteRefreshFailure, writeTokens } from "../store/connection-tokens.ts";
+import { type Connection, findConnection } from "../store/connections.ts";
+import { persistentlyUntil } from "../store/database.ts";
+import { type ConnectionContext, ConnectionFault } from "./context.ts";
+import { ANSWERS_WITHIN_MS, type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
+
+/**
+ * Qonto replaces a refresh token when it is used, and takes the old one for 60 s more. Later use of an old one may end the whole
+ * consent. So an attempt is noted before it is made: it keeps other isolates away while it is in progress, and when the process
+ * dies in it, or its outcome is unknown, the next one comes within those 60 s.
+ */
+
+const MS_PER_MINUTE = 60_000;
+
+/** Before the access token ends. An outage of Qonto's that is shorter stops nothing. */
+const REFRESHED_BEFORE_MS = 20 * MS_PER_MINUTE;
+
+/** Below that an access token is not used: a call takes some seconds. */
+const USED_UNTIL_BEFORE_MS = MS_PER_MINUTE;
+
+/** From an attempt's beginning until its request is sent. */
+const BEGINS_WITHIN_MS = 2_000;
+
+/** Nobody else takes up an attempt before its maker has Qonto's answer, or none. */
+const IN_PROGRESS_MS = BEGINS_WITHIN_MS + ANSWERS_WITHIN_MS;
+
+/** For so long Qonto takes a refresh token again. */
+const GRACE_MS = 60_000;
+
+/** New tokens are written for so long: D1 stalls for 60 to 80 s. */
+const WRITTEN_WITHIN_MS = 120_000;
+
+/** Who began an attempt this long ago is not writing its tokens any more. */
+const ABANDONED_MS = IN_PROGRESS_MS + WRITTEN_WITHIN_MS;
+
+/** The message that looks whether the attempt has come to its end. */
+const WATCHDOG_SECONDS = 15;
+const WATCHDOG_TIMEOUT_MS = 1_000;
+
+/** After so many failures the grace is over. */
+const RETRIES_IN_GRACE = 3;
+
+/** Pauses after the failures that follow. */
+const PAUSES_MINUTES = [1, 2, 4, 8];
+const LONGEST_PAUSE_MINUTES = 15;
+
+/**
+ * `refreshed`: the connection has new tokens, by this call or by another isolate. `waiting`: another isolate is at it, or it is
+ * too early after a failure. `failed`: not this time. `lost`: the tokens are lost for good, the connection has ended. `why` is a
+ * sentence for the operator.
+ */
+export type Refresh =
+  | { readonly state: "refreshed"; readonly connection: Connection }
+  | { readonly state: "waiting" }
+  | { readonly state: "failed" | "lost"; readonly why: string };
+
+/** Whether the tokens should be replaced: an attempt was interrupted, or the access token ends soon. */
+export function isRefreshDue({ refreshAttemptedAt, refreshedAt, accessExpiresAt }: Connection, now: number): boolean {
+  const beforeMs = Math.min(REFRESHED_BEFORE_MS, (accessExpiresAt - refreshedAt) / 2);
+  return refreshAttemptedAt !== null || now >= accessExpiresAt - beforeMs;
+}
+
+/**
+ * Whether the refresh token may be sent to Qonto now. Between the end of the grace and that of the writing it gains nothing, and
+ * would take the new tokens from one who is still writing them.
+ */
+export function mayRefresh(
+  { refreshAttemptedAt, pausedUntil }: Pick<Connection, "refreshAttemptedAt" | "pausedUntil">,
+  now: number,
+): boolean {
+  if (refreshAttemptedAt === null) return now >= pausedUntil;
+  const ageMs = now - refreshAttemptedAt;
+  return (ageMs >= IN_PROGRESS_MS && ageMs <= GRACE_MS) || ageMs >= ABANDONED_MS;
+}
+
+/** How long nothing is asked of Qonto after so many failures in a row. */
+export function pauseMs(failures: number): number {
+  const minutes = PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1] ?? LONGEST_PAUSE_MINUTES;
+  return minutes * MS_PER_MINUTE;
+}
+
+/** What the cron has to work with. `why`: a sentence for the operator; null: nothing is wrong. */
+type Kept =
+  | { readonly state: "usable"; readonly connection: Connection }
+  | { readonly state: "unusable"; readonly why: string | null };
+
+/** Replaces the tokens of a connection if that is due. */
+export async function keepTokens(connection: Connection, context: ConnectionContext): Promise<Kept> {
+  const now = context.world.now();
+  if (!isRefreshDue(connection, now)) return { state: "usable", connection };
+  const refresh = await refreshTokens(connection, context);
+  switch (refresh.state) {
+    case "refreshed":
+      return { state: "usable", connection: refresh.connection };
+    case "waiting":
+      return connection.accessExpiresAt - USED_UNTIL_BEFORE_MS > now
+        ? { state: "usable", connection }
+        : { state: "unusable", why: connection.lastError };
+    case "failed":
+    case "lost":
+      return { state: "unusable", why: refresh.why };
+  }
+}
+
+/** Makes an interrupted attempt again. For the message that was sent before it. */
+export async function finishRefresh(connectionId: string, context: ConnectionContext): Promise<void> {
+  const connection = await findConnection(context.env.DB, connectionId);
+  if (connection === null || connection.refreshAttemptedAt === null) return;
+  if (connection.status !== "connected" || connection.environment !== context.config.qonto.environment) return;
+  await refreshTokens(connection, context);
+}
+
+/** Replaces tokens of which Qonto has refused the access token, unless another isolate has. */
+export async function replaceRefused(refused: Connection, context: ConnectionContext): Promise<Refresh> {
+  const found = await foundOf(refused, context);
+  return found.state === "waiting" ? refreshTokens(refused, context) : found;
+}
+
+/** Throws UndecryptableTokens. */
+export async function accessTokenOf(
+  { id, accessToken }: Pick<Connection, "id" | "accessToken">,
+  { config }: Pick<ConnectionContext, "config">,
+): Promise<string> {
+  const decrypted = await decrypt(config.encryptionKeys, accessToken, id);
+  if (decrypted === null) throw new UndecryptableTokens(UNDECRYPTABLE);
+  return decrypted;
+}
+
+export class UndecryptableTokens extends ConnectionFault {
+  override readonly name = "UndecryptableTokens";
+}
+
+const UNDECRYPTABLE =
+  "No key of ENCRYPTION_KEYS decrypts the tokens. Put back the one that is missing, or connect the organization again.";
+
+/** Exchanges the refresh token of a connection as it was read. */
+async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
+  const { env, config, world } = context;
+  const now = world.now();
+  if (!mayRefresh(seen, now)) return { state: "waiting" };
+  const refreshToken = await decrypt(config.encryptionKeys, seen.refreshToken, seen.id);
+  if (refreshToken === null) return { state: "failed", why: UNDECRYPTABLE };
+  const attempt = await beginRefresh(env.DB, seen, now);
+  if (attempt === null) return foundOf(seen, context);
+  await sendWatchdog(seen.id, context);
+  // A store was late: another isolate may take the attempt for interrupted before this one has its answer.
+  if (world.now() - now > BEGINS_WITHIN_MS) return { state: "waiting" };
+
+  const answer = await exchangeRefreshToken(refreshToken, context);
+  switch (answer.state) {
+    case "granted": {
+      const { tokens } = answer;
+      const renewed = { refreshToken: tokens.refreshToken ?? refreshToken, scopes: tokens.scopes ?? attempt.scopes };
+      return keepGranted(attempt, { ...tokens, ...renewed }, now, context);
+    }
+    case "refused":
+      if (answer.code === "invalid_grant") return lose(attempt, context);
+      return fail(attempt, { why: refusalText(answer.code), isOver: true }, context);
+    case "unavailable":
+      return fail(attempt, { why: `${answer.why}.`, isOver: false }, context);
+  }
+}
+
+/** Tokens with which a connection can go on. */
+export interface CompleteTokens extends GrantedTokens {
+  readonly refreshToken: string;
+  readonly scopes: readonly string[];
+}
+
+/** Encrypts tokens for a connection. Their time counts from the request for them, by the relay's own clock. */
+export async function toStored(
+  tokens: CompleteTokens,
+  { id, askedAt }: { readonly id: string; readonly askedAt: number },
+  { config, world }: Pick<ConnectionContext, "config" | "world">,
+): Promise<StoredTokens> {
+  const encrypted = (text: string) => encrypt(config.trustedKeys, text, id, world);
+  return {
+    accessToken: await encrypted(tokens.accessToken),
+    accessExpiresAt: askedAt + Math.floor(tokens.expiresInSeconds * 1000),
+    refreshToken: await encrypted(tokens.refreshToken),
+    scopes: tokens.scopes,
+  };
+}
+
+const LOST = "Qonto takes the refresh token no more. Connect the organization again.";
+
+function refusalText(code: string): string {
+  return `Qonto refuses to refresh the tokens (${code}). Check QONTO_CLIENT_ID and QONTO_CLIENT_SECRET.`;
+}
+
+/** What another isolate has made of the connection meanwhile. */
+async function foundOf(seen: Connection, { env }: ConnectionContext): Promise<Refresh> {
+  const connection = await findConnection(env.DB, seen.id);
+  if (connection === null) return { state: "lost", why: "The organization was disconnected." };
+  if (connection.status !== "connected") return { state: "lost", why: connection.lastError ?? LOST };
+  return connection.refreshedAt > seen.refreshedAt ? { state: "refreshed", connection } : { state: "waiting" };
+}
+
+/** A queue that hangs does not keep the tokens from being refreshed: the cron looks after an interrupted attempt as well. */
+async function sendWatchdog(id: string, { env, world }: ConnectionContext): Promise<void> {
+  const sending = env.RETRIES.send({ kind: "refresh", connection_id: id }, { delaySeconds: WATCHDOG_SECONDS });
+  const sent = await withTimeout(sending, WATCHDOG_TIMEOUT_MS, world);
+  if (sent.state === "done") return;
+  const error = sent.state === "failed" ? sent.error : new Error("The queue does not answer");
+  logFailure("connection", error, { message: "refresh_message.send_failed", connection_id: id });
+}
+
+/** Only this isolate has the new tokens: nothing else matters until they are written. */
+async function keepGranted(
+  attempt: Connection,
+  granted: CompleteTokens,
+  askedAt: number,
+  context: ConnectionContext,
+): Promise<Refresh> {
+  const { env, world } = context;
+  const tokens = await toStored(granted, { id: attempt.id, askedAt }, context);
+  const deadline = { until: world.now() + WRITTEN_WITHIN_MS, world };
+  const written = await persistentlyUntil(env.DB, deadline, () => writeTokens(env.DB, attempt, tokens, world.now()));
+  logLine("connection", {
+    message: "tokens.refreshed",
+    connection_id: attempt.id,
+    organization_id: attempt.organizationId,
+    failures: attempt.refreshFailures,
+    duration_ms: world.now() - askedAt,
+  });
+  return written === null ? foundOf(attempt, context) : { state: "refreshed", connection: written };
+}
+
+interface Failure {
+  readonly why: string;
+  /** Qonto has not exchanged the token. If it may have, the attempt is made again while the old token is still taken. */
+  readonly isOver: boolean;
+}
+
+async function fail(attempt: Connection, { why, isOver }: Failure, context: ConnectionContext): Promise<Refresh> {
+  const { env, world } = context;
+  const now = world.now();
+  const counted = attempt.refreshFailures + 1;
+  const isRetriedInGrace = !isOver && counted <= RETRIES_IN_GRACE;
+  const failures = isRetriedInGrace ? counted : Math.max(counted, RETRIES_IN_GRACE + 1);
+  await noteRefreshFailure(env.DB, attempt, {
+    refreshFailures: failures,
+    refreshAttemptedAt: isRetriedInGrace ? attempt.refreshAttemptedAt : null,
+    pausedUntil: isRetriedInGrace ? attempt.pausedUntil : now + pauseMs(failures),
+    lastError: why,
+  });
+  logLine("connection", {
+    message: "tokens.refresh_failed",
+    connection_id: attempt.id,
+    organization_id: attempt.organizationId,
+    reason: why,
+    failures,
+  });
+  return { state: "failed", why };
+}
+
+/** Unless another isolate has exchanged the token before. */
+async function lose(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
+  const found = await foundOf(attempt, context);
+  if (found.state !== "waiting") return found;
+  return (await end(attempt, { status: "expired", why: LOST }, context))
+    ? { state: "lost", why: LOST }
+    : foundOf(attempt, context);
+}
+
+/** Ends a connection and tells the destinations that want to know. False when its tokens have been replaced meanwhile. */
+export async function end(
+  connection: Connection,
+  { status, why }: { readonly status: "expired" | "revoked"; readonly why: string },
+  { env, world }: ConnectionContext,
+): Promise<boolean> {
+  const { id, organizationId, organizationName, refreshedAt } = connection;
+  const at = world.now();
+  const event = operationalEvent("relay.connection.lost", {
+    transition: `${id}-${refreshedAt}`,
+    organizationId,
+    at,
+    data: { connection_id: id, organization_name: organizationName, status },
+  });
+  if (!(await endConnection(env.DB, connection, { status, at, lastError: why }, event))) return false;
+  logLine("connection", { message: "connection.lost", connection_id: id, organization_id: organizationId, status });
+  if (connection.status === "connected") await announceOperationalEvent(env, event.id, world);
+  return true;
+}

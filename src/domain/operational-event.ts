@@ -1,0 +1,115 @@
+import type { RelayEvent } from "./event.ts";
+
+/**
+ * Operational events: what the relay itself tells, in the form of Qonto's events. They are recorded, delivered, retried and
+ * replayed as others are, but only to destinations that ask for them (`matches` in destination.ts). They are no part of the
+ * ledger and no state of a resource.
+ */
+
+/** What all of them say of the connection to Qonto that they are about. */
+interface AboutConnection {
+  readonly connection_id: string;
+  readonly organization_name: string | null;
+}
+
+/** The `data` of each type. Times are ISO 8601 in UTC. */
+export interface OperationalData {
+  /** The relay can ask Qonto's API for nothing more until an operator connects the organization again. */
+  readonly "relay.connection.lost": AboutConnection & { readonly status: "expired" | "revoked" };
+  /** A webhook subscription was gone or no longer delivered, and there is one again. */
+  readonly "relay.subscription.restored": AboutConnection & {
+    readonly subscription_id: string;
+    readonly types: readonly string[];
+  };
+  /** A comparison with Qonto's API found what the webhooks had missed. */
+  readonly "relay.reconciliation.recovered": AboutConnection & {
+    readonly since: string;
+    readonly as_of: string;
+    readonly missing: number;
+    readonly drifted: number;
+  };
+  /** Nothing has come from Qonto for unusually long. */
+  readonly "relay.source.silent": AboutConnection & { readonly last_event_at: string };
+}
+
+export type OperationalType = keyof OperationalData;
+
+export interface OperationalEvent extends RelayEvent {
+  readonly type: OperationalType;
+}
+
+/** Beginning of each type of theirs, and of a pattern that they match. */
+export const OPERATIONAL_TYPE_PREFIX = "relay.";
+
+/** Beginning of each id of theirs. Qonto's ids do not begin so. */
+export const OPERATIONAL_PREFIX = "relay_";
+
+/** Whether a type is one of operational events, or a pattern one of such types alone. */
+export function isOperationalType(typeOrPattern: string): boolean {
+  return typeOrPattern.startsWith(OPERATIONAL_TYPE_PREFIX);
+}
+
+/** Whether the relay itself tells the event. Its id says so, as deliveries have the id alone. */
+export function isOperational({ id }: Pick<RelayEvent, "id">): boolean {
+  return id.startsWith(OPERATIONAL_PREFIX);
+}
+
+/**
+ * Makes an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
+ * connection's id and the time at which it ended: told again, the event has the same id. `at` is in Unix milliseconds.
+ */
+export function operationalEvent<Type extends OperationalType>(
+  type: Type,
+  {
+    transition,
+    organizationId,
+    at,
+    data,
+  }: {
+    readonly transition: string;
+    readonly organizationId: string | null;
+    readonly at: number;
+    readonly data: OperationalData[Type];
+  },
+): OperationalEvent {
+  // Standard Webhooks joins the id with others by full stops, so it has none.
+  const id = `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
+  const createdAt = new Date(at).toISOString();
+  const organization = organizationId === null ? {} : { organization_id: organizationId };
+  return {
+    id,
+    source: "business",
+    type,
+    event: null,
+    organizationId,
+    resourceId: null,
+    createdAt,
+    receivedAt: at,
+    contentType: "application/json",
+    contentEncoding: null,
+    isUnreadable: false,
+    body: JSON.stringify({ id, type, ...organization, created_at: createdAt, data }),
+  };
+}
+
+const sampleConnection = { connection_id: "con_019a935f7400a1b2c3d4e5f60718", organization_name: "Example SAS" };
+
+/** Made-up `data` of each type. */
+export const operationalSamples: OperationalData = {
+  "relay.connection.lost": { ...sampleConnection, status: "expired" },
+  "relay.subscription.restored": {
+    ...sampleConnection,
+    subscription_id: "5b1c9f0e-3c55-4f6e-9d8f-2f6f0f3f7a10",
+    types: ["v1/transactions", "v1/transfers"],
+  },
+  "relay.reconciliation.recovered": {
+    ...sampleConnection,
+    since: "2026-11-24T08:00:00Z",
+    as_of: "2026-11-24T10:00:00Z",
+    missing: 12,
+    drifted: 3,
+  },
+  "relay.source.silent": { ...sampleConnection, last_event_at: "2026-11-24T06:00:00Z" },
+};
+
+export const operationalTypes = Object.keys(operationalSamples) as OperationalType[];

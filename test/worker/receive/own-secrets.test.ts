@@ -1,0 +1,90 @@
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
+import { businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
+import { Meter, interceptDatabase } from "../support/database.ts";
+import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+
+beforeEach(emptyDatabase);
+
+const application = { QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };
+
+async function answerTo(relay: TestRelay, secret: string): Promise<unknown> {
+  const timestamp = Math.floor(relay.now / 1000);
+  const response = await relay.webhook(await businessRequest(makePayload("v1/cards"), { secret, timestamp }));
+  const { status, code } = await response.json<{ status: unknown; code?: unknown }>();
+  return code ?? status;
+}
+
+async function ownSecret(key: string): Promise<string> {
+  const [secret = ""] = await subscriptionSecrets([key]);
+  return secret;
+}
+
+describe("the secret of the relay's own subscriptions", () => {
+  it("stays the same for its key, and is as long as Qonto asks for", async () => {
+    expect(await subscriptionSecrets(["key", "other"])).toEqual([
+      "whsec_t3J-bO5OHpgE6zg0nx5kT0hA3ggdS-JW3e3DQZQ_yC4",
+      "whsec_xh5v6jRoa4qk-vEQ1lAtpr00Y-myoG0p2eTJbZMHtVY",
+    ]);
+    expect(await subscriptionSecrets([])).toEqual([]);
+  });
+
+  it("is accepted for each key, beside those that are set", async () => {
+    const relay = new TestRelay({ ...application, ENCRYPTION_KEYS: "new, old" });
+    for (const key of ["new", "old", ADMIN_TOKEN]) expect(await answerTo(relay, await ownSecret(key))).toBe("accepted");
+    expect(await answerTo(relay, BUSINESS_SECRET)).toBe("accepted");
+    for (const secret of [await ownSecret("removed"), "new", ADMIN_TOKEN])
+      expect(await answerTo(relay, secret)).toBe("signature_mismatch");
+  });
+
+  it("is enough without any that is set", async () => {
+    const relay = new TestRelay({ ...application, QONTO_WEBHOOK_SECRETS: "" });
+    expect(await answerTo(relay, await ownSecret("test-encryption-key"))).toBe("accepted");
+    expect(await answerTo(relay, BUSINESS_SECRET)).toBe("signature_mismatch");
+  });
+
+  it("is derived from ADMIN_TOKEN without ENCRYPTION_KEYS", async () => {
+    const relay = new TestRelay({ ...application, ENCRYPTION_KEYS: "" });
+    expect(await answerTo(relay, await ownSecret(ADMIN_TOKEN))).toBe("accepted");
+  });
+
+  it.each([{ QONTO_TYPES: "cards" }, { QONTO_BACKFILL_DAYS: "many" }, { QONTO_CLIENT_SECRET: "" }])(
+    "is accepted while another variable of the connection cannot be read: %o",
+    async (changes) => {
+      const relay = new TestRelay({ ...application, QONTO_WEBHOOK_SECRETS: "", ...changes });
+      expect(await answerTo(relay, await ownSecret("test-encryption-key"))).toBe("accepted");
+    },
+  );
+
+  it("is nothing to a relay that is no application of Qonto's", async () => {
+    const secret = await ownSecret("test-encryption-key");
+    expect(await answerTo(new TestRelay(), secret)).toBe("signature_mismatch");
+    expect(await answerTo(new TestRelay({ QONTO_WEBHOOK_SECRETS: "" }), secret)).toBe("not_configured");
+  });
+
+  it("is missing when there is no key", async () => {
+    const keyless = { ...application, QONTO_WEBHOOK_SECRETS: "", ENCRYPTION_KEYS: "", ADMIN_TOKEN: "short" };
+    expect(await answerTo(new TestRelay(keyless), "whsec_")).toBe("not_configured");
+  });
+
+  it("signs nothing of the Onboarding API", async () => {
+    const relay = new TestRelay(application);
+    const secret = await ownSecret("test-encryption-key");
+    const response = await relay.webhook(await onboardingRequest(makePayload("registrations.pending"), { secret }));
+    expect(await response.json()).toMatchObject({ code: "signature_mismatch" });
+  });
+
+  it("costs an event no call of D1", async () => {
+    const callsOf = async (changes: Partial<Bindings>, secret: string) => {
+      const meter = new Meter();
+      const relay = new TestRelay({ ...changes, DB: interceptDatabase(env.DB, meter.intercept) });
+      expect(await answerTo(relay, secret)).toBe("accepted");
+      return meter.calls;
+    };
+    const own = await callsOf({ ...application, QONTO_WEBHOOK_SECRETS: "" }, await ownSecret("test-encryption-key"));
+    expect(own).toBe(await callsOf({}, BUSINESS_SECRET));
+  });
+});
