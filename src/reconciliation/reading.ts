@@ -59,7 +59,7 @@ const SHORTEST_MS = 1_000;
 /** In base64url: 66 bits. */
 export const DIGEST_CHARACTERS = 11;
 
-/** Of more items the oldest are forgotten, and may count as fresh again: a reading is at most about 110 KB of JSON. */
+/** Of more items the oldest are dropped, and may count as fresh again: a reading is at most about 110 KB of JSON. */
 const MOST_DIGESTS = MOST_RESULTS;
 
 /**
