@@ -1,3 +1,4 @@
+import type { Counters } from "../domain/counters.ts";
 import type { Config, Env } from "../env.ts";
 import type { QontoApplication } from "../config.ts";
 import type { World } from "../platform/world.ts";
@@ -7,6 +8,11 @@ export interface ConnectionContext {
   readonly env: Pick<Env, "DB" | "EVENTS" | "RETRIES">;
   readonly config: Config & { readonly qonto: QontoApplication };
   readonly world: World;
+}
+
+/** What the cron works with. */
+export interface LookAfterContext extends ConnectionContext {
+  readonly counters: Counters;
 }
 
 /** What is left to one run of the cron: time for all connections, requests to Qonto for one. */

@@ -9,7 +9,9 @@ import {
   findConnection,
   releaseConnection,
 } from "../store/connections.ts";
-import { type Budget, type ConnectionContext, ConnectionFault, hasBudget } from "./context.ts";
+import { type Budget, ConnectionFault, type LookAfterContext, hasBudget } from "./context.ts";
+import { noticeGaps } from "./gaps.ts";
+import { isReconciliationDue, reconcileConnection } from "./reconcile.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
 import { end, isRefreshDue, keepTokens, mayRefresh } from "./tokens.ts";
 
@@ -34,19 +36,21 @@ const OWN_FAULT = "The relay failed to look after the connection: its log says w
 /** What is done for a connection with valid tokens, in this order, each with the connection as the one before has left it. */
 interface Step {
   readonly isDue: (connection: Connection, now: number) => boolean;
-  readonly run: (connection: Connection, context: ConnectionContext, budget: Budget) => Promise<unknown>;
+  readonly run: (connection: Connection, context: LookAfterContext, budget: Budget) => Promise<unknown>;
 }
 
 const steps: readonly Step[] = [
   { isDue: ({ subscriptionsDueAt }, now) => now >= subscriptionsDueAt, run: checkSubscriptions },
+  { isDue: isReconciliationDue, run: reconcileConnection },
 ];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
-export async function lookAfterConnections(context: ConnectionContext): Promise<Fields> {
+export async function lookAfterConnections(context: LookAfterContext): Promise<Fields> {
   const { env, config, world } = context;
   const until = world.now() + RUN_MS;
-  const connections = await connectionsToLookAfter(env.DB, config.qonto);
   const failures: unknown[] = [];
+  await noticeGaps(context).catch((error: unknown) => failures.push(error));
+  const connections = await connectionsToLookAfter(env.DB, config.qonto);
   let lookedAfter = 0;
   for (const connection of connections) {
     try {
@@ -76,7 +80,7 @@ function isDue(connection: Connection, now: number): boolean {
 }
 
 /** Unless another run has the lease. */
-async function lookAfter({ id }: Connection, context: ConnectionContext, until: number): Promise<void> {
+async function lookAfter({ id }: Connection, context: LookAfterContext, until: number): Promise<void> {
   const { env, world } = context;
   const now = world.now();
   const claimed = await claimConnection(env.DB, id, { now, leaseUntil: now + LEASE_MS });
@@ -94,7 +98,7 @@ async function lookAfter({ id }: Connection, context: ConnectionContext, until: 
 }
 
 /** Returns what the operator is told of it; null: all is well. */
-async function takeSteps(claimed: Connection, context: ConnectionContext, budget: Budget): Promise<string | null> {
+async function takeSteps(claimed: Connection, context: LookAfterContext, budget: Budget): Promise<string | null> {
   const { env, world } = context;
   const kept = await keepTokens(claimed, context);
   if (kept.state === "unusable") return kept.why;

@@ -37,11 +37,11 @@ async function settleQuarantine({ env, world }: CronRun): Promise<Fields> {
 }
 
 /** Loaded by need: without an application of Qonto's there is nothing to look after. */
-async function lookAfterQonto({ env, config, world }: CronRun): Promise<Fields> {
+async function lookAfterQonto({ env, config, world, counters }: CronRun): Promise<Fields> {
   if (config === null || config.qonto === null) return {};
   const { qonto } = config;
   const { lookAfterConnections } = await import("../connection/look-after.ts");
-  return lookAfterConnections({ env, config: { ...config, qonto }, world });
+  return lookAfterConnections({ env, config: { ...config, qonto }, world, counters });
 }
 
 /** Every second run, to save a row: `/health` allows the cron some minutes. */

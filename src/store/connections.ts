@@ -13,6 +13,8 @@ const subscription = z.object({
   status: z.enum(["active", "missing", "foreign"]),
   /** Id of the encryption key that its secret is derived from; null of one that is foreign, or never was there. */
   keyId: z.string().nullable(),
+  /** When it was first seen missing; absent of one that is there. */
+  missingSince: z.number().optional(),
 });
 
 export type ConnectionSubscription = z.output<typeof subscription>;

@@ -36,6 +36,12 @@ const names = [
   "ledger_due_at",
   /** When the rows of an hour last differed from what the ledger remembered. */
   "ledger_drifted_at",
+  /** When a gap last made the reconciliation of every connection due. */
+  "gap_noticed_at",
+  /** Refusals behind which webhooks may be missing, of all time, when they were last looked at. */
+  "gap_refusals",
+  /** Receipt of the last webhook before the silence that was noticed last. */
+  "silent_since",
 ] as const;
 
 export type CronStateName = (typeof names)[number];
@@ -66,16 +72,17 @@ export const writeCronStateSql = `
 
 /** Rows written: 1 for each that has changed. */
 export async function writeCronState(db: Database, cronState: CronState): Promise<void> {
-  await write(db, stateToWrite(db, cronState));
+  await write(db, cronStateToWrite(db, cronState));
 }
 
 /** Notes the doctor's canary where an event would be recorded. Throws SchemaMissing. */
 export async function recordReceiverCanary(db: Database, receivedAt: number): Promise<void> {
-  await retried(db, () => batchOnSchema(db, [stateToWrite(db, { canary_receiver: receivedAt })]));
+  await retried(db, () => batchOnSchema(db, [cronStateToWrite(db, { canary_receiver: receivedAt })]));
 }
 
 type CronState = Partial<Record<CronStateName, number>>;
 
-function stateToWrite(db: Database, cronState: CronState): D1PreparedStatement {
+/** A statement that writes what has changed. */
+export function cronStateToWrite(db: Database, cronState: CronState): D1PreparedStatement {
   return db.prepare(writeCronStateSql).bind(JSON.stringify(cronState));
 }

@@ -30,6 +30,10 @@ export const diagnostics = z
         .describe("How many are set."),
       signature_tolerance_seconds: z.number(),
       allow_private_destinations: z.boolean(),
+      qonto_environment: z
+        .enum(["production", "sandbox"])
+        .nullable()
+        .describe("Of the OAuth application at Qonto. Null: none is configured, and no organization can be connected."),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
@@ -68,6 +72,7 @@ export const exampleDiagnostics = {
     secrets: { business: 2, onboarding: 0, subscriptions: 0 },
     signature_tolerance_seconds: 300,
     allow_private_destinations: false,
+    qonto_environment: "production",
   },
   signature_vectors: { business: true, onboarding: true },
   migrations: { applied: ["0001_schema.sql"], missing: [] },

@@ -4,6 +4,7 @@ import { emptyDatabase } from "./relay.ts";
 // The Worker loads these when they are first asked for. Loaded here, it takes no time in which a test's clock would run.
 import "../../../src/console/console.tsx";
 import "../../../src/api/api.ts";
+import "../../../src/connection/look-after.ts";
 
 await applyD1Migrations(env.DB, env.MIGRATIONS);
 await emptyDatabase();

@@ -1,0 +1,262 @@
+import { announceEvents, announceOperationalEvent } from "../announce.ts";
+import { firstLease } from "../domain/lease.ts";
+import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
+import { byId } from "../messages.ts";
+import { logLine } from "../platform/log.ts";
+import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from "../qonto/api-client.ts";
+import { type Item, idOf } from "../reconciliation/compare.ts";
+import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
+import { readPage } from "../reconciliation/read-page.ts";
+import { IncompleteListing, type Reading, beginReading } from "../reconciliation/reading.ts";
+import type { Connection } from "../store/connections.ts";
+import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
+import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
+import { type Findings, findDifferences } from "./find-differences.ts";
+import { openQonto } from "./open-qonto.ts";
+import {
+  type LastRun,
+  type Progress,
+  type Run,
+  afterFailure,
+  afterFault,
+  afterPage,
+  beginRun,
+  completeUntilOf,
+  finishRun,
+  isComplete,
+  readLastRun,
+  readProgress,
+  sinceOf,
+} from "./run.ts";
+
+/** A turn is what one run of the cron does for a reconciliation. */
+interface Turn {
+  readonly connection: Connection;
+  readonly context: LookAfterContext;
+  readonly budget: Budget;
+  readonly qonto: QontoClient;
+  readonly previous: LastRun | null;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+}
+
+/** Whether there is something to compare, or a run to go on with. */
+export function isReconciliationDue({ reconciliation, reconciliationDueAt }: Connection, now: number): boolean {
+  return now >= reconciliationDueAt && now >= readProgress(reconciliation, now).not_before;
+}
+
+/**
+ * Compares what the bank lists with what the relay has, and records what the relay lacks: page by page, as far
+ * as the budget goes. The next turn goes on behind the last page that was recorded. Throws QontoRefusal and QontoUnavailable
+ * when it has to wait for Qonto.
+ */
+export async function reconcileConnection(
+  connection: Connection,
+  context: LookAfterContext,
+  budget: Budget,
+): Promise<void> {
+  const { world } = context;
+  const startedAt = world.now();
+  let progress = readProgress(connection.reconciliation, startedAt);
+  const qonto = openQonto(connection, context);
+  const previous = readLastRun(connection.lastReconciliation);
+  const turn: Turn = { connection, context, budget, qonto, previous, startedAt };
+  try {
+    while (!isRead(progress.run) && hasBudget(budget, world.now())) {
+      progress = { run: await readOn(progress.run, turn), failures: 0, not_before: 0 };
+    }
+    if (isRead(progress.run)) await finish(progress.run, turn);
+    else logTurn("reconciliation.paused", progress.run, turn);
+  } catch (error) {
+    if (error instanceof LeaseLost) return logTurn("reconciliation.left", progress.run, turn);
+    await postpone(progress, error, turn);
+    throw error;
+  }
+}
+
+/** Whether every type was read to its end. */
+function isRead(run: Run | null): run is Run {
+  return run !== null && run.types_left.length === 0;
+}
+
+/** Another run of the cron has the connection by now, because D1 or Qonto has kept this one waiting. */
+class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+}
+
+/** Begins a run, or reads its next page. What it returns has been written down. */
+async function readOn(run: Run | null, turn: Turn): Promise<Run> {
+  if (run === null) return begin(turn);
+  const [type] = run.types_left;
+  return type === undefined ? run : readNextPage(run, type, turn);
+}
+
+async function begin(turn: Turn): Promise<Run> {
+  const { connection, context, previous } = turn;
+  const { id, accounts } = await askForOrganization(turn);
+  if (id !== connection.organizationId) throw new QontoRefusal(200, "the access token is of another organization.");
+  const { types, backfillDays } = context.config.qonto;
+  const run = beginRun({
+    types: listableTypes.filter((type) => types === null || types.includes(type)),
+    previous,
+    backfillDays,
+    // By the slower clock: what changed since then is read again by the next run.
+    now: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),
+    accountIds: accounts.map((account) => idOf("v1/accounts", account)),
+    answers: { due_at: connection.reconciliationDueAt, since: connection.reconciliationSince },
+  });
+  return record(run, nothingFound, turn);
+}
+
+function askForOrganization({ qonto, budget }: Turn) {
+  budget.requests -= 1;
+  return findOrganization(qonto);
+}
+
+const nothingFound: Findings = {
+  missed: [],
+  history: [],
+  differences: { missing: 0, drifted: 0 },
+  recovered: { missing: 0, drifted: 0 },
+};
+
+async function readNextPage(run: Run, type: string, turn: Turn): Promise<Run> {
+  const page = await readPageOf(run, type, turn);
+  if ("fault" in page) return record(afterFault(run, page.fault, page), nothingFound, turn);
+  const found = await findDifferences(type, page.fresh, {
+    db: turn.context.env.DB,
+    connection: turn.connection,
+    run,
+    isFirstReading: completeUntilOf(type, turn.previous) === null,
+    now: turn.context.world.now(),
+  });
+  return record(afterPage(run, { listed: page.fresh.length, next: page.next, ...found }), found, turn);
+}
+
+interface ReadPage {
+  readonly fresh: readonly Item[];
+  readonly next: Reading | null;
+}
+
+/** Why the list of a type cannot be read to its end. `isCovered` is false where Qonto does not list it with this token. */
+interface TypeFault {
+  readonly fault: string;
+  readonly isCovered: boolean;
+}
+
+async function readPageOf(run: Run, type: string, turn: Turn): Promise<ReadPage | TypeFault> {
+  try {
+    const reading = run.reading ?? beginReadingOf(run, type, turn);
+    if (reading !== null) {
+      turn.budget.requests -= 1;
+      return await readPage(reading, turn.qonto);
+    }
+    const { shown, accounts } = await askForOrganization(turn);
+    return { fresh: type === "v1/accounts" ? accounts : [shown], next: null };
+  } catch (error) {
+    const fault = faultOfType(error);
+    if (fault === null) throw error;
+    return fault;
+  }
+}
+
+function beginReadingOf(run: Run, type: string, { previous, context }: Turn): Reading | null {
+  const { backfillDays } = context.config.qonto;
+  const sinceMs = sinceOf(type, run, { previous, backfillDays });
+  return beginReading(type, { accountIds: run.account_ids, sinceMs, asOfMs: run.as_of });
+}
+
+/** Null for an error that concerns all types, or may be over soon. */
+function faultOfType(error: unknown): TypeFault | null {
+  if (error instanceof TooManyResults || error instanceof IncompleteListing) {
+    return { fault: error.message, isCovered: true };
+  }
+  if (!(error instanceof QontoRefusal) || error.status === 401) return null;
+  return { fault: error.message, isCovered: ![403, 404].includes(error.status) };
+}
+
+/** Writes down what was found and how far the run is, and has the missed events fanned out. Throws LeaseLost. */
+async function record(run: Run, found: Findings, { connection, context }: Turn): Promise<Run> {
+  const { env, counters } = context;
+  const progress: Progress = { run, failures: 0, not_before: 0 };
+  if (!(await recordPage(env.DB, connection, found, JSON.stringify(progress)))) throw new LeaseLost();
+  for (const difference of ["missing", "drifted"] as const) {
+    const delivered = found.recovered[difference];
+    const kept = found.differences[difference] - delivered;
+    const name = "qonto_relay_reconciled_events_total";
+    if (delivered > 0) counters.count(name, { difference, road: "delivery" }, delivered);
+    if (kept > 0) counters.count(name, { difference, road: "history" }, kept);
+  }
+  const messages = found.missed.map(({ id, receivedAt }) => byId(id, firstLease(receivedAt)));
+  await announceEvents(env, messages, context.world);
+  return run;
+}
+
+/** Writes down what the run has found. It is told where webhooks were missed; a fill finds what was there before. */
+async function finish(run: Run, turn: Turn): Promise<void> {
+  const { connection, context } = turn;
+  const { env, world } = context;
+  const now = world.now();
+  const result = finishRun(run, now);
+  const finished = {
+    result: JSON.stringify(result),
+    reconciledUntil: isComplete(run) ? run.as_of : null,
+    answered: { dueAt: run.answers.due_at, since: run.answers.since },
+    nextDueAt: result.next_due_at,
+  };
+  const told = toldBy(run, connection, now);
+  if (!(await finishReconciliation(env.DB, connection, finished, told))) throw new LeaseLost();
+  if (told !== null) await announceOperationalEvent(env, told.id, world);
+  logTurn("reconciliation.finished", run, turn);
+}
+
+function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, now: number): OperationalEvent | null {
+  const { missing, drifted } = recovered;
+  if (kind === "fill" || missing + drifted === 0) return null;
+  return operationalEvent("relay.reconciliation.recovered", {
+    transition: `${connection.id}_${as_of}`,
+    organizationId: connection.organizationId,
+    at: now,
+    data: {
+      connection_id: connection.id,
+      organization_name: connection.organizationName,
+      since: isoAt(since),
+      as_of: isoAt(as_of),
+      missing,
+      drifted,
+    },
+  });
+}
+
+function isoAt(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A refusal is repeated as often as Qonto is asked, and too many of some kinds make it refuse everything. */
+const REFUSED_WAIT_MS = 900_000;
+
+/** Notes when Qonto is asked again. An error of another kind is one of the relay: then the next run of the cron tries again. */
+async function postpone(progress: Progress, error: unknown, { connection, context }: Turn): Promise<void> {
+  const { env, world } = context;
+  if (!(error instanceof QontoUnavailable || error instanceof QontoRefusal)) return;
+  const askedWaitMs = error instanceof QontoRefusal ? REFUSED_WAIT_MS : (error.retryAfterSeconds ?? 0) * 1000;
+  const postponed = afterFailure(progress, { now: world.now(), askedWaitMs, why: error.message });
+  await writeReconciliation(env.DB, connection, JSON.stringify(postponed));
+}
+
+function logTurn(message: string, run: Run | null, { connection, context, startedAt }: Turn): void {
+  const total = (name: "listed" | "missing" | "drifted") => run?.types.reduce((sum, one) => sum + one[name], 0);
+  logLine("connection", {
+    message,
+    connection_id: connection.id,
+    organization_id: connection.organizationId,
+    kind: run?.kind,
+    listed: total("listed"),
+    missing: total("missing"),
+    drifted: total("drifted"),
+    recovered: run === null ? undefined : run.recovered.missing + run.recovered.drifted,
+    types_left: run?.types_left.length,
+    faulty_types: run?.types.filter(({ fault }) => fault !== null).map(({ type }) => type),
+    duration_ms: context.world.now() - startedAt,
+  });
+}

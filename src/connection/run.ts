@@ -1,0 +1,240 @@
+import { z } from "zod";
+import { isListedByTime } from "../reconciliation/listings.ts";
+import { type Reading, readingSchema } from "../reconciliation/reading.ts";
+
+/**
+ * How far the reconciliation of a connection is. All of it is kept as JSON after each page, so that any later run of the cron goes
+ * on from there. Times are Unix milliseconds; those of the bank are by Qonto's clock.
+ */
+
+const MS_PER_MINUTE = 60_000;
+const MS_PER_HOUR = 60 * MS_PER_MINUTE;
+const MS_PER_DAY = 24 * MS_PER_HOUR;
+
+/** What has been compared of a type. */
+const comparedType = z.object({
+  type: z.string(),
+  listed: z.number(),
+  /** Items that the relay did not have. */
+  missing: z.number(),
+  /** Items that it had in another state. */
+  drifted: z.number(),
+  /** Why it was not read to its end; null: it was, or is not yet. */
+  fault: z.string().nullable(),
+  /** False: Qonto does not list it with this token. */
+  is_covered: z.boolean(),
+  /** Until when the state of this type is known to equal the bank's; null: it has never been read whole. */
+  complete_until: z.number().nullable(),
+});
+
+export type ComparedType = z.output<typeof comparedType>;
+
+const differences = z.object({ missing: z.number(), drifted: z.number() });
+
+export type Differences = z.output<typeof differences>;
+
+const runFields = {
+  /** `fill`: the first one, which reads everything. `changes`: what changed since the one before. */
+  kind: z.enum(["fill", "changes"]),
+  /** What is listed by time is read from then on, or later. */
+  since: z.number(),
+  /** What changed until then is compared: when it began, or shortly before. */
+  as_of: z.number(),
+  types: z.array(comparedType),
+};
+
+/** A run in progress. */
+const run = z.object({
+  ...runFields,
+  /** The request that it answers: when that was due, and from when on it asked to read. */
+  answers: z.object({ due_at: z.number(), since: z.number().nullable() }),
+  /** Only the hour is over: nothing says that a webhook was lost. */
+  is_routine: z.boolean(),
+  account_ids: z.array(z.string()),
+  /** The first of them is being read. */
+  types_left: z.array(z.string()),
+  /** How far that one has been read; null: not at all. */
+  reading: readingSchema.nullable(),
+  /** What it has sent to the destinations. */
+  recovered: differences,
+});
+
+export type Run = z.output<typeof run>;
+
+/** What a finished run has found. */
+const lastRun = z.object({ ...runFields, finished_at: z.number(), next_due_at: z.number() });
+
+export type LastRun = z.output<typeof lastRun>;
+
+const progress = z.object({
+  run: run.nullable(),
+  /** Times in a row that Qonto was not available. */
+  failures: z.number(),
+  /** Nothing is asked of Qonto before. */
+  not_before: z.number(),
+});
+
+export type Progress = z.output<typeof progress>;
+
+const NO_PROGRESS: Progress = { run: null, failures: 0, not_before: 0 };
+
+/** A run that began so long ago is not worth going on with: what it has read has changed again since. */
+const LONGEST_RUN_MS = MS_PER_DAY;
+
+/**
+ * Of a connection's `reconciliation`, without a run that is too old. What another version of the relay wrote in another form begins
+ * again.
+ */
+export function readProgress(json: string | null, now: number): Progress {
+  const found = json === null ? undefined : progress.safeParse(JSON.parse(json)).data;
+  if (found === undefined) return NO_PROGRESS;
+  const isOld = found.run !== null && found.run.as_of <= now - LONGEST_RUN_MS;
+  return isOld ? { ...found, run: null } : found;
+}
+
+/** Of a connection's `lastReconciliation`; null before the first. */
+export function readLastRun(json: string | null): LastRun | null {
+  return json === null ? null : (lastRun.safeParse(JSON.parse(json)).data ?? null);
+}
+
+/** What is listed by time is read from so long before the last run's beginning, for the bank may date a change late. */
+const OVERLAP_MS = MS_PER_HOUR;
+
+/** Qonto was founded in this year. */
+const FIRST_CHANGE_MS = Date.UTC(2016, 0, 1);
+
+/** Since when a type is read. A type that was never read whole is filled, whatever the kind of the run. */
+export function sinceOf(
+  type: string,
+  { as_of, answers }: Pick<Run, "as_of" | "answers">,
+  { previous, backfillDays }: { readonly previous: LastRun | null; readonly backfillDays: number },
+): number {
+  const completeUntil = completeUntilOf(type, previous);
+  const fillSince = type === "v1/transactions" ? as_of - backfillDays * MS_PER_DAY : FIRST_CHANGE_MS;
+  const since = completeUntil === null ? fillSince : completeUntil - OVERLAP_MS;
+  return answers.since === null ? since : Math.min(since, answers.since - OVERLAP_MS);
+}
+
+/** Until when the state of a type was known to equal the bank's after the run before; null: it has never been read whole. */
+export function completeUntilOf(type: string, previous: LastRun | null): number | null {
+  return previous?.types.find((one) => one.type === type)?.complete_until ?? null;
+}
+
+export interface RunBeginning {
+  /** To be compared, in this order. */
+  readonly types: readonly string[];
+  readonly previous: LastRun | null;
+  readonly backfillDays: number;
+  /** By Qonto's clock. */
+  readonly now: number;
+  readonly accountIds: readonly string[];
+  readonly answers: Run["answers"];
+}
+
+/** A webhook comes within seconds. */
+const WEBHOOK_TAKES_MS = MS_PER_MINUTE;
+
+/** A routine run leaves to its webhook what has changed just now, or to the next run. */
+export function beginRun({ types, previous, backfillDays, now, accountIds, answers }: RunBeginning): Run {
+  const is_routine = previous?.next_due_at === answers.due_at;
+  const as_of = is_routine ? now - WEBHOOK_TAKES_MS : now;
+  const sinces = types
+    .filter(isListedByTime)
+    .map((type) => sinceOf(type, { as_of, answers }, { previous, backfillDays }));
+  return {
+    kind: previous === null ? "fill" : "changes",
+    since: Math.min(as_of, ...sinces),
+    as_of,
+    is_routine,
+    answers,
+    account_ids: [...accountIds],
+    types_left: [...types],
+    reading: null,
+    types: types.map((type) => ({
+      type,
+      listed: 0,
+      missing: 0,
+      drifted: 0,
+      fault: null,
+      is_covered: true,
+      complete_until: completeUntilOf(type, previous),
+    })),
+    recovered: { missing: 0, drifted: 0 },
+  };
+}
+
+/** What was found on a page of the type that is being read. */
+export interface PageResult {
+  readonly listed: number;
+  readonly differences: Differences;
+  /** Those of them that go to the destinations. */
+  readonly recovered: Differences;
+  /** Where that type goes on; null: it was read whole. */
+  readonly next: Reading | null;
+}
+
+/** After a page of the type that is being read. */
+export function afterPage(run: Run, { listed, differences: found, recovered, next }: PageResult): Run {
+  const counted = changeCurrent(run, (one) => ({
+    ...one,
+    listed: one.listed + listed,
+    ...sum(one, found),
+    complete_until: next === null ? run.as_of : one.complete_until,
+  }));
+  const reached = next === null ? leaveCurrent(counted) : { ...counted, reading: next };
+  return { ...reached, recovered: sum(run.recovered, recovered) };
+}
+
+/** After a type whose list cannot be read to its end. */
+export function afterFault(run: Run, fault: string, { isCovered }: { readonly isCovered: boolean }): Run {
+  return leaveCurrent(changeCurrent(run, (one) => ({ ...one, fault, is_covered: isCovered })));
+}
+
+function changeCurrent(run: Run, change: (one: ComparedType) => ComparedType): Run {
+  const [current] = run.types_left;
+  return { ...run, types: run.types.map((one) => (one.type === current ? change(one) : one)) };
+}
+
+function leaveCurrent(run: Run): Run {
+  return { ...run, types_left: run.types_left.slice(1), reading: null };
+}
+
+function sum(one: Differences, other: Differences): Differences {
+  return { missing: one.missing + other.missing, drifted: one.drifted + other.drifted };
+}
+
+/** Whether every type that Qonto lists with this token was read whole: then the state equals the bank's as of its beginning. */
+export function isComplete({ types }: Pick<Run, "types">): boolean {
+  return types.every(({ fault, is_covered }) => fault === null || !is_covered);
+}
+
+/** The next run is due in an hour. What could not be read this time may be readable soon. */
+export function finishRun(run: Run, now: number): LastRun {
+  const { kind, since, as_of, types } = run;
+  return { kind, since, as_of, types, finished_at: now, next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS) };
+}
+
+const PAUSE_MS = MS_PER_HOUR;
+const FAULTY_PAUSE_MS = 15 * MS_PER_MINUTE;
+
+const LONGEST_WAIT_MS = 15 * MS_PER_MINUTE;
+const LONGEST_ASKED_WAIT_MS = MS_PER_DAY;
+
+/** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
+const MOST_FAILURES = 8;
+
+/**
+ * After Qonto was not available: the next run of the cron asks again, then those after 1, 3, 7 and 15 minutes. Never before
+ * the time that Qonto asked for.
+ */
+export function afterFailure(
+  { run: begun, failures }: Progress,
+  { now, askedWaitMs, why }: { readonly now: number; readonly askedWaitMs: number; readonly why: string },
+): Progress {
+  const waitMs = Math.min((2 ** failures - 1) * MS_PER_MINUTE, LONGEST_WAIT_MS);
+  return {
+    run: begun !== null && failures + 1 >= MOST_FAILURES ? afterFault(begun, why, { isCovered: true }) : begun,
+    failures: failures + 1,
+    not_before: now + Math.max(waitMs, Math.min(askedWaitMs, LONGEST_ASKED_WAIT_MS)),
+  };
+}
