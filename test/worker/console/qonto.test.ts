@@ -172,7 +172,7 @@ describe("connecting an organization", () => {
 });
 
 describe("a callback", () => {
-  it("without the cookie of who began it changes nothing, whoever is logged in", async () => {
+  it("without the cookie of who began it changes nothing, with and without a session", async () => {
     const relay = newRelay();
     const callback = await consent(relay, await Visitor.loggedIn(relay));
     await expectNotLetIn(relay, await new Visitor(relay).getFromElsewhere(callback));
