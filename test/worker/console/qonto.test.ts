@@ -80,6 +80,20 @@ describe("connecting an organization", () => {
     ]);
   });
 
+  it("is all that an operator does: the next run of the cron subscribes and completes the state", async () => {
+    const relay = newRelay();
+    relay.qonto.bank.make("v1/clients");
+    const visitor = await Visitor.loggedIn(relay);
+    await visitor.getFromElsewhere(await consent(relay, visitor));
+    expect(await read(visitor, "/console/qonto")).toContain("Not checked yet.");
+    await relay.runCron();
+    const page = await read(visitor, "/console/qonto");
+    expect(page).toMatch(/Complete up to 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC/);
+    expect(page).toMatch(/Subscription Status Types \S+ ● Active v1\//);
+    expect(page).toMatch(/The first one ended .* \d+ items listed: \d+ missing, none drifted\./);
+    expect(relay.qonto.subscriptions.size).toBe(1);
+  });
+
   it("is recorded as of the operator who began it, about the connection", async () => {
     const relay = newRelay();
     const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "full" });
