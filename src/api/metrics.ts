@@ -38,6 +38,10 @@ const metrics = {
   },
   qonto_relay_refusals_total: { type: "counter", help: "Refused webhook requests, by code" },
   qonto_relay_canary_refusals_total: { type: "counter", help: "Refused webhook requests of the doctor, by code" },
+  qonto_relay_reconciled_events_total: {
+    type: "counter",
+    help: "Events that reconciliation recorded, by difference and road (history: sent to nobody by itself)",
+  },
   qonto_relay_acknowledgement_seconds: {
     type: "histogram",
     help: "Time from the last byte of a webhook request to its answer",
@@ -57,6 +61,10 @@ const metrics = {
   qonto_relay_reconciled_until_seconds: {
     type: "gauge",
     help: "Until when the state of an organization is known to equal that of the bank, in Unix seconds",
+  },
+  qonto_relay_reconciled_events_total: {
+    type: "counter",
+    help: "Differences that reconciliation found, by what they are (missing, drifted) and road (delivery, or history)",
   },
   qonto_relay_token_refreshes_total: { type: "counter", help: "Exchanges of refresh tokens at Qonto, by outcome" },
   qonto_relay_queue_backlog_messages: { type: "gauge", help: "Messages in a queue, as the queue reports" },

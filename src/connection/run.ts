@@ -27,7 +27,7 @@ const comparedType = z.object({
   complete_until: z.number().nullable(),
 });
 
-export type ComparedType = z.output<typeof comparedType>;
+type ComparedType = z.output<typeof comparedType>;
 
 const differences = z.object({ missing: z.number(), drifted: z.number() });
 
@@ -211,7 +211,14 @@ export function isComplete({ types }: Pick<Run, "types">): boolean {
 /** The next run is due in an hour. What could not be read this time may be readable soon. */
 export function finishRun(run: Run, now: number): LastRun {
   const { kind, since, as_of, types } = run;
-  return { kind, since, as_of, types, finished_at: now, next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS) };
+  return {
+    kind,
+    since,
+    as_of,
+    types,
+    finished_at: now,
+    next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS),
+  };
 }
 
 const PAUSE_MS = MS_PER_HOUR;

@@ -26,9 +26,9 @@ describe("a list that is read", () => {
     expect(await idsOf(1)).toEqual([first, second]);
     // The third is not seen.
     expect(await idsOf(2)).toEqual([fourth, fifth]);
-    qonto.afterPage(CLIENTS, 1, () => qonto.bank.make("v1/clients"));
-    expect((await call()).body.meta.total_count).toBe(4);
-    expect((await call()).body.meta.total_count).toBe(5);
+    qonto.afterPage(CLIENTS, 2, () => qonto.bank.make("v1/clients"));
+    const count = async (page: number) => (await call(`${CLIENTS}?per_page=2&page=${page}`)).body.meta.total_count;
+    expect([await count(1), await count(2), await count(1)]).toEqual([4, 4, 5]);
     expect(await idsOf(1)).toEqual([second, third]);
   });
 
@@ -116,6 +116,18 @@ describe("a fault of a path", () => {
     expect(timers).toMatchObject([{ ms: 30_000 }]);
     timers[0]?.callback();
     expect((await answered).status).toBe(200);
+  });
+});
+
+describe("a caller without a valid token", () => {
+  it("is throttled with everybody at its address after 200 answers of 401, until the hour is over", async () => {
+    const { client, call } = scene(0);
+    for (let count = 0; count < 200; count += 1) expect((await client.call(CLIENTS, "wrong")).status).toBe(401);
+    const throttled = await call();
+    expect(throttled.status).toBe(429);
+    expect(throttled.headers.get("retry-after")).toBe("3600");
+    client.now += 3_600_000;
+    expect((await client.call(CLIENTS, client.qonto.accessToken)).status).toBe(200);
   });
 });
 
