@@ -5,6 +5,7 @@ import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
 import { addAudit } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
+import { addConnections } from "./connections.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDestinations } from "./destinations.ts";
 import { addDiagnostics } from "./diagnostics.ts";
@@ -38,6 +39,7 @@ export function operatorApi(world: World, counters: Counters): OperatorApi {
   api.use("/metrics", ...guards);
   api.use("/api/*", boundBody(MAX_BODY_BYTES, world, refuseBody), honourIdempotencyKeys(world));
   addDestinations(api, world, counters);
+  addConnections(api, world);
   addEvents(api, world);
   addOrganizations(api);
   addRegistrations(api);

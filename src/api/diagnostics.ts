@@ -106,7 +106,8 @@ async function readDatabase(db: Database, now: number) {
 
 /** It can be read: `authenticate` lets nobody in otherwise. */
 function describeConfiguration(env: Env) {
-  const { faults, secrets, subscriptionKeys, signatureToleranceSeconds, allowPrivateDestinations } = readConfig(env);
+  const { faults, secrets, subscriptionKeys, signatureToleranceSeconds, allowPrivateDestinations, qonto } =
+    readConfig(env);
   return {
     faults: faults.map(({ message }) => message),
     secrets: {
@@ -116,6 +117,7 @@ function describeConfiguration(env: Env) {
     },
     signatureToleranceSeconds,
     allowPrivateDestinations,
+    qontoEnvironment: qonto?.environment ?? null,
   };
 }
 

@@ -2,8 +2,10 @@ import type { z } from "@hono/zod-openapi";
 import type { ConfigFault } from "../config.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
+import type { ConnectionState } from "../store/connection-states.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
+import { isoTime } from "./responses.ts";
 import { checkNames, type health } from "./schemas/health.ts";
 
 export type Health = z.input<typeof health>;
@@ -26,6 +28,12 @@ const LONGEST_OPEN_CIRCUIT_SECONDS = 3_600;
 
 /** A full database takes no event. A fifth of it leaves the operator time to act. */
 const LARGEST_DATABASE_BYTES = 0.8 * MOST_DATABASE_BYTES;
+
+/** Subscriptions are compared every quarter of an hour: four times Qonto did not let the relay restore it. */
+const LONGEST_MISSING_MS = 3_600_000;
+
+/** Reconciliation runs every hour. */
+const LONGEST_UNRECONCILED_MS = 6 * 3_600_000;
 
 /** Older dead letters no longer count. */
 const RECENT_DEAD_LETTERS_MS = 3_600_000;
@@ -70,7 +78,7 @@ function checkSchema({ missingMigrations, condition }: Told): Check {
 }
 
 function checkCondition(condition: Condition, now: number): Omit<Checks, "configuration" | "database" | "schema"> {
-  const { cronState, oldestDueAt, openCircuits, recentDeadLetters, databaseBytes } = condition;
+  const { cronState, oldestDueAt, openCircuits, recentDeadLetters, connections, databaseBytes } = condition;
   const overdueSeconds = secondsBetween(oldestDueAt ?? now, now);
   return {
     ...checkCron(cronState, now),
@@ -87,6 +95,7 @@ function checkCondition(condition: Condition, now: number): Omit<Checks, "config
       `${recentDeadLetters} dead ${recentDeadLetters === 1 ? "letter" : "letters"} in the last hour.`,
       "No dead letters in the last hour.",
     ),
+    connections: checkConnections(connections, now),
     secrets: checkSecrets(cronState.get("undecryptable_secrets") ?? 0),
     storage: checkStorage(databaseBytes),
   };
@@ -122,6 +131,33 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
       : `${openCircuits.length} circuits are open; the longest, ${longest.destinationId}, for ${seconds} s.`;
   return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, seconds, detail);
 }
+
+/** It names organizations by their ids: `/health` is public. */
+function checkConnections(connections: readonly ConnectionState[], now: number): Check {
+  const faults = connections.flatMap((connection) => faultOfConnection(connection, now) ?? []);
+  const { length } = connections;
+  const connected = `${length} ${length === 1 ? "connection" : "connections"} to Qonto, none at fault.`;
+  return atMost(0, faults.length, faults.join(" "), length === 0 ? "No connection to Qonto." : connected);
+}
+
+/** What is wrong with a connection, and what to do; null: nothing. */
+function faultOfConnection(connection: ConnectionState, now: number): string | null {
+  const { organizationId, status, connectedAt, missingSince, reconciledUntil } = connection;
+  if (status !== "connected") {
+    return `The connection of ${organizationId} is ${status}: connect it again on the console's page Qonto.`;
+  }
+  if (missingSince !== null && now - missingSince > LONGEST_MISSING_MS) {
+    return `A subscription of ${organizationId} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
+  }
+  // One that was connected again catches up first.
+  if (now - Math.max(reconciledUntil ?? 0, connectedAt) > LONGEST_UNRECONCILED_MS) {
+    const until = reconciledUntil === null ? "not complete yet" : `complete only up to ${isoTime(reconciledUntil)}`;
+    return `The state of ${organizationId} is ${until}: ${PAGE_SAYS_WHY}`;
+  }
+  return null;
+}
+
+const PAGE_SAYS_WHY = "the console's page Qonto says why.";
 
 function checkSecrets(undecryptable: number): Check {
   const whose = `${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"}`;

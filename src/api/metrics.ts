@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { type Counters, type Counts, countsOf, seriesOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
 import { MOST_DATABASE_BYTES, databaseBytesOf, readWaitingRow, whatWaits } from "../store/condition.ts";
+import { type ConnectionState, connectionStates, readConnectionStates } from "../store/connection-states.ts";
 import { allTimeCounts, readCounts, writeCounters } from "../store/counters.ts";
 import { allCronState, readCronStateFrom } from "../store/cron-state.ts";
 import { COUNTED_AT_MOST, type DestinationBacklog, backlogs, readBacklogRow } from "../store/destination-deliveries.ts";
@@ -56,6 +57,12 @@ const metrics = {
   qonto_relay_destination_state: { type: "gauge", help: "1 for the present state of a destination, 0 for the others" },
   qonto_relay_dead_letters: { type: "gauge", help: `Dead letters that were not replayed${bounded}` },
   qonto_relay_quarantined_events: { type: "gauge", help: "Events in quarantine" },
+  qonto_relay_connections: { type: "gauge", help: "Connections to Qonto, by status" },
+  qonto_relay_reconciled_until_seconds: {
+    type: "gauge",
+    help: "Until when the state of an organization is known to equal that of the bank, in Unix seconds",
+  },
+  qonto_relay_token_refreshes_total: { type: "counter", help: "Exchanges of refresh tokens at Qonto, by outcome" },
   qonto_relay_queue_backlog_messages: { type: "gauge", help: "Messages in a queue, as the queue reports" },
   qonto_relay_queue_oldest_message_seconds: {
     type: "gauge",
@@ -77,9 +84,10 @@ type Sample = readonly [series: string, value: number | undefined];
 export function addMetrics(api: OperatorApi, world: World, counters: Counters): void {
   api.openapi(text, async (c) => {
     const now = world.now();
-    await writeCounters(c.env.DB, counters, now);
-    const [[counts, backlogRows, waiting, cronRows], queues] = await Promise.all([
-      c.env.DB.batch([allTimeCounts(c.env.DB), backlogs(c.env.DB), whatWaits(c.env.DB), allCronState(c.env.DB)]),
+    const { DB } = c.env;
+    await writeCounters(DB, counters, now);
+    const [[counts, backlogRows, waiting, cronRows, connectionRows], queues] = await Promise.all([
+      DB.batch([allTimeCounts(DB), backlogs(DB), whatWaits(DB), allCronState(DB), connectionStates(DB)]),
       readQueues(c.env, world),
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
@@ -96,6 +104,7 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
       ...destinations.flatMap((backlog) => samplesOfDestination(backlog, now)),
       gauge("qonto_relay_dead_letters", deadLetters),
       gauge("qonto_relay_quarantined_events", quarantined),
+      ...samplesOfConnections(readConnectionStates(connectionRows)),
       ...Object.entries(queues).flatMap(([queue, metrics]) => samplesOfQueue(queue, metrics, now)),
       gauge(
         "qonto_relay_oldest_unfinished_event_seconds",
@@ -130,6 +139,19 @@ function stateOf({ enabled, isCircuitOpen, isFailing }: DestinationBacklog): (ty
   if (!enabled) return "paused";
   if (isCircuitOpen) return "circuit_open";
   return isFailing ? "failing" : "healthy";
+}
+
+function samplesOfConnections(connections: readonly ConnectionState[]): Sample[] {
+  return [
+    ...(["connected", "expired", "revoked"] as const).map((status) =>
+      gauge("qonto_relay_connections", connections.filter((one) => one.status === status).length, { status }),
+    ),
+    ...connections.map(({ organizationId, reconciledUntil }) =>
+      gauge("qonto_relay_reconciled_until_seconds", reconciledUntil === null ? undefined : reconciledUntil / 1000, {
+        organization_id: organizationId,
+      }),
+    ),
+  ];
 }
 
 function samplesOfQueue(queue: string, metrics: QueueMetrics | null, now: number): Sample[] {

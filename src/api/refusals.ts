@@ -45,6 +45,18 @@ const refusals = {
     title: "Too early",
     detail: "The event has not been dispatched to its recipients yet. Replay it to another destination in a moment.",
   },
+  not_connected: {
+    when: "The connection has expired or was revoked",
+    status: 409,
+    title: "Not connected",
+    detail: "This connection has expired. Connect the organization again on the console's page Qonto.",
+  },
+  connection_busy: {
+    when: "The relay is working on the connection; `Retry-After` says when to send the request again",
+    status: 409,
+    title: "Connection busy",
+    detail: "The relay is working on this connection. Send the request again in a moment.",
+  },
   not_replayable: {
     when: "The message cannot be read",
     status: 409,
@@ -81,6 +93,12 @@ const refusals = {
     status: 503,
     title: "Not configured",
     detail: "ADMIN_TOKEN is not set.",
+  },
+  qonto_unavailable: {
+    when: "Qonto does not answer; nothing was removed",
+    status: 503,
+    title: "Qonto unavailable",
+    detail: "Qonto does not answer, so its subscriptions cannot be removed. Nothing was removed: try again later.",
   },
   not_ready: {
     when: "The database lacks migrations; the detail says which, and what to do",

@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { Command, CommanderError } from "commander";
 import type { Definition } from "./command.ts";
+import { connect, connectionCommands } from "./commands/connections.ts";
 import { destinations } from "./commands/destinations.ts";
 import { doctor } from "./commands/doctor/doctor.ts";
 import { events } from "./commands/events.ts";
@@ -18,7 +19,7 @@ import { faultOf } from "./qonto-fault.ts";
 import type { Stream, Terminal } from "./terminal.ts";
 
 const commands: Readonly<Record<string, readonly Definition[]>> = {
-  "Qonto:": [subscriptions, onboarding],
+  "Qonto:": [connect, connectionCommands, subscriptions, onboarding],
   "Signatures:": [send, verify],
   "The relay:": [destinations, events, replay, reconcile, tail, doctor],
 };

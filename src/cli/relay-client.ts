@@ -30,6 +30,8 @@ const remedies: Readonly<Record<string, string>> = {
   forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
   idempotency_in_progress:
     "The first request is still being worked on, and its answer was lost. Look at what is there before you ask for it again.",
+  not_connected: "`npm run qonto -- connect` says where.",
+  connection_busy: "The relay looks after it every minute: try again in half a minute.",
   too_many_rotations: "Wait until then, or end the old secrets at once with --overlap 0.",
   too_many_requests: "Wait a minute, and make sure of ADMIN_TOKEN: wrong tokens are slowed down.",
   not_configured:

@@ -26,3 +26,8 @@ export interface Budget {
 export function hasBudget({ until, requests }: Budget, now: number): boolean {
   return requests > 0 && now < until;
 }
+
+/** What stops the work on a connection, and its operator is told. The message is a sentence, and holds nothing secret. */
+export class ConnectionFault extends Error {
+  override readonly name: string = "ConnectionFault";
+}

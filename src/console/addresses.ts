@@ -6,6 +6,7 @@ export const addresses = {
   events: `${ROOT}/events`,
   destinations: `${ROOT}/destinations`,
   organizations: `${ROOT}/organizations`,
+  qonto: `${ROOT}/qonto`,
   registrations: `${ROOT}/registrations`,
   quarantine: `${ROOT}/quarantine`,
   deadLetters: `${ROOT}/dead-letters`,
@@ -43,4 +44,13 @@ export function resourcesAddress(organizationId: string): string {
 export function resourceAddress(organizationId: string, type: string, resourceId: string): string {
   const query = new URLSearchParams({ type, id: resourceId });
   return `${organizationAddress(organizationId)}/resource?${query.toString()}`;
+}
+
+/** Qonto leads the browser back to it. Together with the relay's origin it is the redirect URI, which is registered there. */
+export const callbackAddress = `${addresses.qonto}/callback`;
+
+export const connectAddress = `${addresses.qonto}/connect`;
+
+export function connectionActionAddress(id: string, action: "reconcile" | "disconnect"): string {
+  return `${addresses.qonto}/${encodeURIComponent(id)}/${action}`;
 }

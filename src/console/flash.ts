@@ -31,6 +31,25 @@ const flashes = {
   "event-not-replayed": info("Nothing was sent: each matching destination has the event, or is being sent it."),
   "event-busy": info("Nothing was sent: an attempt at that destination is running."),
 
+  "connection-created": ok(
+    "The organization is connected. Within a minute the relay creates its subscription and begins to read its state.",
+  ),
+  "authorization-denied": info("Consent was refused at Qonto. Nothing was changed."),
+  "authorization-used": info(
+    "This answer of Qonto was used before, and nothing was changed. If the organization is not below, connect it again.",
+  ),
+  "authorization-expired": bad("The consent came after more than ten minutes. Nothing was changed: connect again."),
+  "authorization-unavailable": bad("Qonto did not answer the relay. Nothing was changed: connect again in a minute."),
+  "authorization-failed": bad(
+    "Qonto did not take the relay's request for tokens. Nothing was changed: check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET, the redirect URI and the scopes of the application, then connect again.",
+  ),
+  "reconciliation-requested": ok(
+    "The reconciliation begins with the next run of the cron, within a minute. Its progress is shown below.",
+  ),
+  "connection-removed": ok(
+    "The organization is disconnected: the relay's subscriptions at Qonto and its tokens are removed. Events and state remain.",
+  ),
+
   "dead-letter-replayed": ok(
     "The message is back in its queue and is handled within seconds. Replaying it again is harmless.",
   ),
@@ -57,13 +76,18 @@ export function readFlash(done = ""): Flash | null {
   return { kind, text: text.replaceAll(/\{(\d)\}/g, (_, place: string) => numbers[Number(place) - 1] ?? "0") };
 }
 
-/** Leads from an action to a page that says what was done. */
+/** The address of a page that says what was done. */
+export function addressDone(address: string, done: Done, numbers: readonly number[] = []): string {
+  const [path = "", hash] = address.split("#");
+  return `${path}?done=${[done, ...numbers].join(".")}${hash === undefined ? "" : `#${hash}`}`;
+}
+
+/** Leads from an action to it. */
 export function redirectDone(
   c: ConsoleContext,
   address: string,
   done: Done,
   numbers: readonly number[] = [],
 ): Response {
-  const [path = "", hash] = address.split("#");
-  return c.redirect(`${path}?done=${[done, ...numbers].join(".")}${hash === undefined ? "" : `#${hash}`}`, 303);
+  return c.redirect(addressDone(address, done, numbers), 303);
 }

@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import type { z } from "zod";
+import { z } from "zod";
 import type { Env } from "../env.ts";
 import { type Actor, invalidRequest } from "../api/requests.ts";
 
@@ -14,10 +14,18 @@ export interface Viewer {
   readonly formToken: string;
 }
 
+/** What an operator is let in by: a token, of which null is ADMIN_TOKEN, or an identity of Cloudflare Access. */
+export const credential = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("token"), tokenId: z.string().nullable() }),
+  z.object({ kind: z.literal("identity"), email: z.string() }),
+]);
+
+export type Credential = z.output<typeof credential>;
+
 export interface ConsoleEnv {
   Bindings: Env;
-  /** `caller` and `viewer` are set behind the session. */
-  Variables: { now: number; caller?: Actor; viewer?: Viewer };
+  /** `caller`, `credential` and `viewer` are set behind the session. */
+  Variables: { now: number; caller?: Actor; credential?: Credential; viewer?: Viewer };
 }
 
 export type Console = Hono<ConsoleEnv>;

@@ -31,14 +31,15 @@ export async function beginRecord(db: Database, record: Omit<AuditRecord, "outco
   await write(db, db.prepare(beginSql).bind(id, token, action, subject, before));
 }
 
-export const endSql = "UPDATE audit SET outcome = ?2, after = ?3 WHERE id = ?1";
+export const endSql = "UPDATE audit SET outcome = ?2, after = ?3, subject = coalesce(?4, subject) WHERE id = ?1";
 
-export async function endRecord(
-  db: Database,
-  id: string,
-  { outcome, after }: Pick<AuditRecord, "outcome" | "after">,
-): Promise<void> {
-  await write(db, db.prepare(endSql).bind(id, outcome, after));
+interface End extends Pick<AuditRecord, "outcome" | "after"> {
+  /** Replaces the one with which the record began. */
+  readonly subject?: string | undefined;
+}
+
+export async function endRecord(db: Database, id: string, { outcome, after, subject }: End): Promise<void> {
+  await write(db, db.prepare(endSql).bind(id, outcome, after, subject ?? null));
 }
 
 export const dropRecordSql = "DELETE FROM audit WHERE id = ?1";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { type ConnectionState, connectionStates, readConnectionStates } from "./connection-states.ts";
 import { COUNTED_AT_MOST } from "./destination-deliveries.ts";
 import { oldestDueOfSql } from "./drain.ts";
 import { appliedMigrationsSql } from "./migrations.ts";
@@ -19,6 +20,7 @@ export interface Condition {
   readonly openCircuits: readonly { readonly destinationId: string; readonly since: number }[];
   /** Counted since the time that was asked for. */
   readonly recentDeadLetters: number;
+  readonly connections: readonly ConnectionState[];
   /** Null when D1 does not say. */
   readonly databaseBytes: number | null;
 }
@@ -50,12 +52,13 @@ export interface Told {
 /** One D1 call that reads a row or two for each destination. A second one when a table or a column is missing. */
 export async function readCondition(db: Database, deadLettersSince: number): Promise<Told> {
   try {
-    const [applied, cronState, due, openCircuits, deadLetters] = await db.batch([
+    const [applied, cronState, due, openCircuits, deadLetters, connections] = await db.batch([
       db.prepare(appliedMigrationsSql),
       allCronState(db),
       db.prepare(oldestDueSql),
       db.prepare(openCircuitsWithPendingSql),
       db.prepare(recentDeadLettersSql).bind(deadLettersSince),
+      connectionStates(db),
     ]);
     return {
       missingMigrations: missingAmong(migrationNames(applied)),
@@ -64,6 +67,7 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
         oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
         openCircuits: rowsOf(openCircuitRow, openCircuits),
         recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
+        connections: readConnectionStates(connections),
         databaseBytes: databaseBytesOf(deadLetters),
       },
     };

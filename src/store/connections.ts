@@ -7,12 +7,14 @@ import { json, rowsOf } from "./rows.ts";
  * else's, which the relay leaves alone.
  */
 const subscription = z.object({
-  /** Null while it is missing. */
+  /** Of one that is missing: the one that there was; null: there never was one. */
   id: z.string().nullable(),
-  types: z.array(z.string()),
+  types: z.array(z.string()).readonly(),
   status: z.enum(["active", "missing", "foreign"]),
-  /** Id of the encryption key that its secret is derived from; null of one that is foreign or missing. */
+  /** Id of the encryption key that its secret is derived from; null of one that is foreign, or never was there. */
   keyId: z.string().nullable(),
+  /** When it was first seen missing; absent of one that is there. */
+  missingSince: z.number().optional(),
 });
 
 export type ConnectionSubscription = z.output<typeof subscription>;

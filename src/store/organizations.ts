@@ -48,16 +48,36 @@ export const countsSql = `
     SELECT type, count(*) AS resources, max(event_seq) AS last_seq FROM resources WHERE organization_id = ?1 GROUP BY type
   ) AS counted CROSS JOIN events ON events.seq = last_seq`;
 
+export const completeUntilSql =
+  "SELECT max(reconciled_until) AS completeUntil FROM connections WHERE organization_id = ?1";
+
+const completeUntilRow = z.object({ completeUntil: z.number().nullable() });
+
+/** A statement: until when the state of an organization is known to equal the bank's; its row is for `readCompleteUntil`. */
+export function completeUntil(db: Database, organizationId: string): D1PreparedStatement {
+  return db.prepare(completeUntilSql).bind(organizationId);
+}
+
+/** Unix milliseconds; null: it is not connected to Qonto, or not filled yet. */
+export function readCompleteUntil(result: D1Result | undefined): number | null {
+  return completeUntilRow.parse(result?.results[0]).completeUntil;
+}
+
 const typeRow = z.object({ type: z.string(), resources: z.number(), lastEventAt: z.number() });
 
-/** An organization with the number of its resources of each type, tombstones included; null when it has none. */
-export async function findOrganization(
-  db: Database,
-  organizationId: string,
-): Promise<(OrganizationRow & { readonly counts: Readonly<Record<string, number>> }) | null> {
-  const [profiles, counts] = await db.batch([
+interface OrganizationDetail extends OrganizationRow {
+  /** Resources by type, tombstones included. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Unix milliseconds; null: unknown. */
+  readonly completeUntil: number | null;
+}
+
+/** Null for an organization without resources. */
+export async function findOrganization(db: Database, organizationId: string): Promise<OrganizationDetail | null> {
+  const [profiles, counts, complete] = await db.batch([
     db.prepare(profileOfSql).bind(organizationId),
     db.prepare(countsSql).bind(organizationId),
+    completeUntil(db, organizationId),
   ]);
   const rows = rowsOf(typeRow, counts);
   if (rows.length === 0) return null;
@@ -67,6 +87,7 @@ export async function findOrganization(
     profileBody: profile?.body ?? null,
     lastEventAt: Math.max(...rows.map((row) => row.lastEventAt)),
     counts: Object.fromEntries(rows.map((row) => [row.type, row.resources])),
+    completeUntil: readCompleteUntil(complete),
   };
 }
 

@@ -17,6 +17,9 @@ export type Action =
   | "quarantine.dropped"
   | "dead_letter.replayed"
   | "dead_letter.dropped"
+  | "connection.created"
+  | "connection.reconciled"
+  | "connection.removed"
   | "token.created"
   | "token.revoked";
 
@@ -27,11 +30,13 @@ interface Change<Result> {
   readonly action: Action;
   /** Id of what is changed. */
   readonly subject: string;
+  /** The id once it is known, of what has none before; until then the record bears `subject`. */
+  readonly subjectOf?: (result: Result) => string | undefined;
   /** The fields that will change, as they are; absent: it does not exist. */
   readonly before?: Shown;
   readonly make: () => Promise<Result>;
-  /** The same fields afterwards; absent: it was removed, or did not change. */
-  readonly after?: (result: Result) => Shown;
+  /** The same fields afterwards; absent: it was removed, or did not change. After `unchanged` no record stays. */
+  readonly after?: (result: Result) => Shown | "unchanged";
 }
 
 /**
@@ -41,7 +46,7 @@ interface Change<Result> {
 export async function audited<Result>(
   c: ActionContext,
   world: Pick<World, "now" | "randomBytes">,
-  { action, subject, before, make, after }: Change<Result>,
+  { action, subject, subjectOf, before, make, after }: Change<Result>,
 ): Promise<Result> {
   const { DB } = c.env;
   const caller = c.get("caller");
@@ -57,7 +62,9 @@ export async function audited<Result>(
     else await endRecord(DB, id, { outcome: "failed", after: null }).catch(() => undefined);
     throw error;
   }
-  await endRecord(DB, id, { outcome: "done", after: toText(after?.(result)) });
+  const shown = after?.(result);
+  if (shown === "unchanged") await dropRecord(DB, id);
+  else await endRecord(DB, id, { outcome: "done", after: toText(shown), subject: subjectOf?.(result) });
   return result;
 }
 

@@ -25,12 +25,15 @@ export const diagnostics = z
         .object({
           business: z.number(),
           onboarding: z.number(),
-          // A relay of an earlier version has none.
-          subscriptions: z.number().default(0).describe("Derived, for the relay's own subscriptions."),
+          subscriptions: z.number().describe("Derived, for the relay's own subscriptions."),
         })
         .describe("How many are set."),
       signature_tolerance_seconds: z.number(),
       allow_private_destinations: z.boolean(),
+      qonto_environment: z
+        .enum(["production", "sandbox"])
+        .nullable()
+        .describe("Of the OAuth application at Qonto. Null: none is configured, and no organization can be connected."),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
@@ -69,6 +72,7 @@ export const exampleDiagnostics = {
     secrets: { business: 2, onboarding: 0, subscriptions: 0 },
     signature_tolerance_seconds: 300,
     allow_private_destinations: false,
+    qonto_environment: "production",
   },
   signature_vectors: { business: true, onboarding: true },
   migrations: { applied: ["0001_schema.sql"], missing: [] },

@@ -18,6 +18,7 @@ const checks = z.object({
   deliveries: check,
   open_circuits: check,
   dead_letters: check,
+  connections: check,
   secrets: check,
   storage: check,
 });
@@ -39,6 +40,7 @@ export const exampleHealth = {
     deliveries: ok("No delivery is overdue.", 180),
     open_circuits: ok("No circuit is open.", 3_600),
     dead_letters: ok("No dead letters in the last hour."),
+    connections: ok("No connection to Qonto."),
     secrets: ok("Every destination's secret can be decrypted."),
     storage: {
       status: "ok",

@@ -11,6 +11,11 @@ export const organizationProfile = z
     profile: z.record(z.string(), z.unknown()).nullable(),
     counts: z.record(z.string(), z.number()),
     last_event_at: time,
+    complete_until: time
+      .nullable()
+      .describe(
+        "Until when its state is known to equal the bank's. Null: it is not connected to Qonto, or not filled yet.",
+      ),
   })
   .openapi("OrganizationProfile");
 
@@ -37,6 +42,7 @@ export const exampleOrganizationProfile = {
   profile: { legal_name: "Elektro Tesla GmbH", legal_country: "DE", status: "activated" },
   counts: { "v1/organizations": 1, "v1/transactions": 420 },
   last_event_at: exampleOrganization.last_event_at,
+  complete_until: "2026-11-24T09:40:00.000Z",
 } satisfies z.input<typeof organizationProfile>;
 
 export const exampleResource = {

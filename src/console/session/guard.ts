@@ -4,14 +4,25 @@ import { adminTokenOf, findCallerAgain } from "../../api/authenticate.ts";
 import { refuse } from "../../api/refusals.ts";
 import type { Actor } from "../../api/requests.ts";
 import type { World } from "../../platform/world.ts";
-import { type ConsoleContext, type ConsoleEnv, FORM_TOKEN, ROOT, type Viewer, readOnlyReason } from "../requests.ts";
+import {
+  type ConsoleContext,
+  type ConsoleEnv,
+  type Credential,
+  FORM_TOKEN,
+  ROOT,
+  type Viewer,
+  readOnlyReason,
+} from "../requests.ts";
+import { readAuthorization } from "./authorization.ts";
 import { findEmail, isNamed } from "./identity.ts";
-import { formTokenOf, isFormTokenOf, isFromOwnSite, readSession } from "./session.ts";
+import { type Session, isFromOwnSite, readSession } from "./session.ts";
+import { formTokenOf, isFormTokenOf } from "./signed.ts";
 
 /** Who may enter. */
 interface Entrant {
   readonly caller: Actor;
   readonly by: Viewer["by"];
+  readonly credential: Credential;
   /** The form token is made of it. No session has the id of an identity. */
   readonly id: string;
 }
@@ -31,8 +42,9 @@ export function requireSession(world: Pick<World, "now" | "setTimer">): Middlewa
       const next = isLook ? `?next=${encodeURIComponent(pathname + search)}` : "";
       return c.redirect(`${ROOT}/login${next}`, 303);
     }
-    const { caller, by, id } = entrant;
+    const { caller, by, credential, id } = entrant;
     c.set("caller", caller);
+    c.set("credential", credential);
     const formToken = await formTokenOf(config, id);
     c.set("viewer", { name: caller.name, by, mayChange: caller.access === "full", formToken });
     if (!isLook) {
@@ -47,6 +59,40 @@ export function requireSession(world: Pick<World, "now" | "setTimer">): Middlewa
   };
 }
 
+/**
+ * The browser that began an authorization, let in without its session while its operator may still change something. Null for
+ * every other one, and for one with the session of another operator.
+ */
+export async function findAuthorization(
+  c: ConsoleContext,
+  config: Config,
+  world: Pick<World, "now" | "setTimer">,
+): Promise<{ readonly owner: string; readonly caller: Actor } | null> {
+  const authorization = await readAuthorization(c, config, world.now());
+  if (authorization === null) return null;
+  const { owner, credential } = authorization;
+  const session = await readSession(c, config, world.now());
+  if (session !== null && !isOf(session, credential)) return null;
+  const caller = await findBearer(c, credential, config, world);
+  return caller?.access === "full" ? { owner, caller } : null;
+}
+
+function isOf(session: Session, credential: Credential): boolean {
+  return credential.kind === "token" && credential.tokenId === session.tokenId;
+}
+
+/** Who has the credential now; null once the token is revoked, or while another identity asks. */
+async function findBearer(
+  c: ConsoleContext,
+  credential: Credential,
+  config: Config,
+  world: Pick<World, "setTimer">,
+): Promise<Actor | null> {
+  if (credential.kind === "token") return findCallerAgain(credential.tokenId, c.env);
+  const email = await findEmail(c, world);
+  return email === credential.email ? actorOf(email, config) : null;
+}
+
 async function entrantOfSession(
   c: ConsoleContext,
   config: Config,
@@ -54,18 +100,23 @@ async function entrantOfSession(
 ): Promise<Entrant | null> {
   const session = await readSession(c, config, now());
   if (session === null) return null;
-  const caller = await findCallerAgain(session.tokenId, c.env);
+  const { id, tokenId } = session;
+  const caller = await findCallerAgain(tokenId, c.env);
   if (caller === null) return null;
-  return { caller, by: caller.tokenId === null ? "ADMIN_TOKEN" : "token", id: session.id };
+  return { caller, by: tokenId === null ? "ADMIN_TOKEN" : "token", credential: { kind: "token", tokenId }, id };
 }
 
 async function entrantOfIdentity(
   c: ConsoleContext,
-  { consoleFullAccess }: Config,
+  config: Config,
   world: Pick<World, "setTimer">,
 ): Promise<Entrant | null> {
   const email = await findEmail(c, world);
   if (email === null) return null;
-  const access = isNamed(email, consoleFullAccess) ? "full" : "read";
-  return { caller: { name: email, access }, by: "Cloudflare Access", id: `access:${email}` };
+  const caller = actorOf(email, config);
+  return { caller, by: "Cloudflare Access", credential: { kind: "identity", email }, id: `access:${email}` };
+}
+
+function actorOf(email: string, { consoleFullAccess }: Config): Actor {
+  return { name: email, access: isNamed(email, consoleFullAccess) ? "full" : "read" };
 }

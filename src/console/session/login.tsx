@@ -9,6 +9,7 @@ import { TextField } from "../ui/form.tsx";
 import { Bare, Notice } from "../ui/layout.tsx";
 import { type Console, ROOT, readForm, readQuery } from "../requests.ts";
 import { showPage } from "../show-page.tsx";
+import { dropAuthorization } from "./authorization.ts";
 import { isBehindAccess } from "./identity.ts";
 import { beginSession, endSession, isFromOwnSite } from "./session.ts";
 
@@ -50,6 +51,7 @@ export function addLogin(pages: Console, world: World): void {
 export function addLogout(pages: Console): void {
   pages.post("/logout", (c) => {
     endSession(c);
+    dropAuthorization(c);
     // Behind Cloudflare Access the viewer stays logged in, without the token.
     return c.redirect(isBehindAccess(c) ? ROOT : `${ROOT}/login`, 303);
   });

@@ -1,9 +1,8 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
-import type { Config } from "../../env.ts";
-import { withPrefix, hmacSha256, verifyHmacSha256 } from "../../platform/hmac.ts";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, ROOT } from "../requests.ts";
+import { type Keys, readSignedValue, signValue } from "./signed.ts";
 
 /** A login ends after it, used or not. */
 const SESSION_SECONDS = 8 * 3_600;
@@ -20,11 +19,7 @@ const session = z.object({
   expiresAt: z.number(),
 });
 
-type Session = z.output<typeof session>;
-
-type Keys = Pick<Config, "adminToken" | "encryptionKeys">;
-
-const base64Url = { alphabet: "base64url", omitPadding: true } as const;
+export type Session = z.output<typeof session>;
 
 /** Gives the browser a cookie with a new session and its signature. */
 export async function beginSession(
@@ -33,64 +28,28 @@ export async function beginSession(
   tokenId: string | null,
   { now, randomBytes }: Pick<World, "now" | "randomBytes">,
 ): Promise<void> {
-  const id = randomBytes(16).toBase64(base64Url);
+  const id = randomBytes(16).toBase64({ alphabet: "base64url", omitPadding: true });
   const begun: Session = { id, tokenId, expiresAt: now() + SESSION_SECONDS * 1000 };
-  const bytes = new TextEncoder().encode(JSON.stringify(begun));
-  const signature = await hmacSha256(await keyOf(keys), withPrefix("session\n", bytes));
-  const text = `${bytes.toBase64(base64Url)}.${signature.toBase64(base64Url)}`;
-  setCookie(c, COOKIE, text, { ...attributesFor(c), maxAge: SESSION_SECONDS });
+  setCookie(c, COOKIE, await signValue(keys, "session", begun), { ...attributesFor(c), maxAge: SESSION_SECONDS });
 }
 
 /** The session of the browser's cookie; null without one, when its signature is wrong, or when it has expired. */
 export async function readSession(c: ConsoleContext, keys: Keys, now: number): Promise<Session | null> {
-  const [content = "", signature = ""] = getCookie(c, COOKIE)?.split(".") ?? [];
-  const bytes = tryDecode(content);
-  const claimed = tryDecode(signature);
-  if (bytes === null || claimed === null) return null;
-  if (!(await verifyHmacSha256(await keyOf(keys), claimed, withPrefix("session\n", bytes)))) return null;
-  const read = session.parse(JSON.parse(new TextDecoder().decode(bytes)));
-  return read.expiresAt > now ? read : null;
+  const read = session.nullable().parse(await readSignedValue(keys, "session", getCookie(c, COOKIE)));
+  return read !== null && read.expiresAt > now ? read : null;
 }
 
 export function endSession(c: ConsoleContext): void {
   deleteCookie(c, COOKIE, attributesFor(c));
 }
 
-/** `Secure` by https alone: by http a browser would not send the cookie back. */
 function attributesFor(c: ConsoleContext) {
-  const secure = new URL(c.req.url).protocol === "https:";
-  return { path: ROOT, httpOnly: true, secure, sameSite: "Strict" } as const;
+  return { path: ROOT, httpOnly: true, secure: isByHttps(c), sameSite: "Strict" } as const;
 }
 
-/** Another site cannot read the token, so it cannot send a form. `id`: of who is logged in. */
-export async function formTokenOf(keys: Keys, id: string): Promise<string> {
-  const signature = await hmacSha256(await keyOf(keys), formMessage(id));
-  return signature.toBase64(base64Url);
-}
-
-export async function isFormTokenOf(keys: Keys, id: string, presented: unknown): Promise<boolean> {
-  const claimed = typeof presented === "string" ? tryDecode(presented) : null;
-  return claimed !== null && verifyHmacSha256(await keyOf(keys), claimed, formMessage(id));
-}
-
-function formMessage(id: string) {
-  return withPrefix("form\n", new TextEncoder().encode(id));
-}
-
-/** A new admin token or a new first key ends every session. */
-function keyOf({ adminToken, encryptionKeys }: Keys): Promise<Uint8Array<ArrayBuffer>> {
-  return hmacSha256(
-    JSON.stringify([adminToken, encryptionKeys[0]]),
-    withPrefix("qonto-relay console", new Uint8Array()),
-  );
-}
-
-function tryDecode(text: string): Uint8Array<ArrayBuffer> | null {
-  try {
-    return Uint8Array.fromBase64(text, { alphabet: "base64url" });
-  } catch {
-    return null;
-  }
+/** A cookie is `Secure` by https alone: by http a browser would not send it back. */
+export function isByHttps(c: ConsoleContext): boolean {
+  return new URL(c.req.url).protocol === "https:";
 }
 
 /**

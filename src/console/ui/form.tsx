@@ -79,25 +79,26 @@ export function Press({ action, ...button }: ButtonProps & { readonly action: st
 
 interface FieldProps {
   readonly label: string;
-  /** Also the control's id, so a page has one field of a name. */
   readonly name: string;
+  /** Of the control; its name unless a page has several fields of that name. */
+  readonly id?: string;
   readonly help?: string | undefined;
   /** What is wrong with the value. */
   readonly fault?: string | undefined;
 }
 
 /** A control with its label, its help and its fault. */
-function Field({ label, name, help, fault, children }: PropsWithChildren<FieldProps>) {
+function Field({ label, name, id = name, help, fault, children }: PropsWithChildren<FieldProps>) {
   return (
     <div class="field">
-      <label for={name}>{label}</label>
+      <label for={id}>{label}</label>
       {children}
       {help === undefined ? null : (
-        <span class="help" id={`${name}-help`}>
+        <span class="help" id={`${id}-help`}>
           {help}
         </span>
       )}
-      <Fault name={name} fault={fault} />
+      <Fault name={id} fault={fault} />
     </div>
   );
 }
@@ -112,10 +113,10 @@ export function Fault({ name, fault }: Pick<FieldProps, "name" | "fault">) {
 }
 
 /** Ties a control to its label, its help and its fault for screen readers. */
-function tiedTo({ name, help, fault }: FieldProps) {
-  const about = [help === undefined ? "" : `${name}-help`, fault === undefined ? "" : `${name}-fault`].join(" ").trim();
+function tiedTo({ name, id = name, help, fault }: FieldProps) {
+  const about = [help === undefined ? "" : `${id}-help`, fault === undefined ? "" : `${id}-fault`].join(" ").trim();
   return {
-    id: name,
+    id,
     "aria-describedby": about === "" ? undefined : about,
     "aria-invalid": fault === undefined ? undefined : ("true" as const),
   };
@@ -124,8 +125,8 @@ function tiedTo({ name, help, fault }: FieldProps) {
 type TextFieldProps = FieldProps & Omit<JSX.IntrinsicElements["input"], keyof FieldProps>;
 
 /** A field of one line. It takes the attributes of an input. */
-export function TextField({ label, name, help, fault, value, ...input }: TextFieldProps) {
-  const field = { label, name, help, fault };
+export function TextField({ label, name, id = name, help, fault, value, ...input }: TextFieldProps) {
+  const field = { label, name, id, help, fault };
   return (
     <Field {...field}>
       <input name={name} value={value} autocapitalize="off" spellcheck={false} {...input} {...tiedTo(field)} />

@@ -10,6 +10,7 @@ const places = [
   { title: "Overview", href: addresses.overview },
   { title: "Events", href: addresses.events },
   { title: "Destinations", href: addresses.destinations },
+  { title: "Qonto", href: addresses.qonto },
   { title: "Organizations", href: addresses.organizations },
   { title: "Registrations", href: addresses.registrations },
   { title: "Quarantine", href: addresses.quarantine },

@@ -152,6 +152,8 @@ const tones = {
   settled: "ok",
   done: "ok",
   released: "ok",
+  connected: "ok",
+  active: "ok",
   pending: "wait",
   begun: "wait",
   waiting: "wait",
@@ -160,8 +162,12 @@ const tones = {
   degraded: "bad",
   dead: "bad",
   failed: "bad",
+  expired: "bad",
+  revoked: "bad",
+  missing: "bad",
   paused: "idle",
   unmatched: "idle",
+  foreign: "idle",
 } as const satisfies Readonly<Record<string, Tone>>;
 
 export type StateName = keyof typeof tones;

@@ -37,7 +37,7 @@ describe("doctor", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^✓ answer {8}Answered 200 within 1 s\. 5 POSTs: median \d+ ms, worst \d+ ms\.$/m);
     expect(stdout).toMatch(/^– subscription {2}not checked: .*QONTO_ACCESS_TOKEN/m);
-    expect(stdout).toMatch(/^No fault found\. 3 of 20 checks could not be made\.$/m);
+    expect(stdout).toMatch(/^No fault found\. 4 of 21 checks could not be made\.$/m);
     expect(stdout).not.toContain("\u001B");
   });
 
@@ -70,7 +70,7 @@ describe("doctor", () => {
         },
       ],
     });
-    expect(report.checks).toHaveLength(20);
+    expect(report.checks).toHaveLength(21);
     expect(report.checks).toContainEqual(
       expect.objectContaining({ name: "ledger", outcome: "failed", faults: ["ledger_unbalanced"] }),
     );
@@ -82,7 +82,7 @@ describe("doctor", () => {
   it("of a relay that is down is whole, and names that first", async () => {
     const { code, stdout, stderr } = await doctor(["--json"], credentials, NOBODY);
     const report = JSON.parse(stdout);
-    expect([code, stderr, report.checks.length]).toEqual([1, "", 20]);
+    expect([code, stderr, report.checks.length]).toEqual([1, "", 21]);
     expect(report.findings.map(({ fault }: { fault: string }) => fault)).toEqual(["relay_unreachable"]);
   });
 

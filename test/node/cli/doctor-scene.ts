@@ -1,8 +1,10 @@
 import type { z } from "zod";
+import { exampleConnection } from "../../../src/api/schemas/connection.ts";
 import { exampleDestination } from "../../../src/api/schemas/destination.ts";
 import { type diagnostics, exampleDiagnostics } from "../../../src/api/schemas/diagnostics.ts";
 import { exampleHealth, type health } from "../../../src/api/schemas/health.ts";
 import { exampleLedger, type ledger } from "../../../src/api/schemas/ledger.ts";
+import type { Connection } from "../../../src/cli/commands/connections.ts";
 import type { Destination } from "../../../src/cli/commands/destinations.ts";
 import { type Checked, runChecks } from "../../../src/cli/commands/doctor/checks.ts";
 import { type Circumstances, type World, readAddress } from "../../../src/cli/commands/doctor/circumstances.ts";
@@ -40,13 +42,14 @@ export class ScriptedRelay {
   readonly health: z.output<typeof health>["checks"] = structuredClone(exampleHealth.checks);
   readonly diagnostics: z.output<typeof diagnostics> = {
     ...structuredClone(exampleDiagnostics),
-    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1 } },
+    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1, subscriptions: 0 } },
     migrations: { applied: ["0001_relay.sql"], missing: [] },
     queues: { events: queue(), retries: queue(), dead_letters: queue() },
     signatures: { ...exampleDiagnostics.signatures, since: iso(Date.now() - DAY_MS), authentic: 1_000 },
     traffic: [series("v1/transactions", 60_000), series("v1/cards", 60_000)],
   };
   readonly destinations: Destination[] = [destination()];
+  readonly connections: Connection[] = [];
   deliveries: object[] = [];
   deadLetters: object[] = [];
   quarantine: object[] = [];
@@ -77,6 +80,8 @@ export class ScriptedRelay {
         return Response.json({ ...this.diagnostics, now: iso(this.now()) });
       case "/api/destinations":
         return page(this.destinations);
+      case "/api/connections":
+        return Response.json({ data: this.connections });
       case "/api/deliveries":
         return page(this.deliveries);
       case "/api/dead-letters":
@@ -142,6 +147,11 @@ export function destination(
     ...changes,
     health: { ...exampleDestination.health, ...health },
   };
+}
+
+/** A connection that has just been looked after. */
+export function connection(changes: Partial<Connection> = {}): Connection {
+  return { ...exampleConnection, id: "con_1", reconciled_until: iso(Date.now() - 60_000), ...changes };
 }
 
 /** A delivery whose only attempt failed. */

@@ -14,6 +14,7 @@ import {
   RELAY,
   Scene,
   WEBHOOK,
+  connection,
   failedDelivery,
   series,
   destination,
@@ -114,6 +115,10 @@ const lacksTables = (relay: ScriptedRelay) => {
     return path.startsWith("/api/") && path !== "/api/diagnostics" ? Response.json({}, { status: 500 }) : null;
   };
 };
+const connectedWith = (changes: Parameters<typeof connection>[0]): Fault => ({
+  relay: (relay) => relay.connections.push(connection(changes)),
+});
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 const noToken: Partial<Circumstances> = { relay: skipped("No token.", "Set it.") };
 const noSecrets: Partial<Circumstances> = { secrets: { business: null, onboarding: null }, partnerId: null };
 const withoutPrefix = BUSINESS_SECRET.replace("whsec_", "");
@@ -269,6 +274,36 @@ const table: readonly (readonly [string, FaultName, Fault])[] = [
       relay: (relay) =>
         relay.destinations.push(destination({ id: "dst_2", types: ["v1/transfers", "registrations.*"] })),
     },
+  ],
+  ["a connection that has expired", "connection_lost", connectedWith({ status: "expired", reconciled_until: null })],
+  ["a connection that was revoked", "connection_lost", connectedWith({ status: "revoked" })],
+  [
+    "a subscription that the relay cannot restore",
+    "connection_unsubscribed",
+    connectedWith({
+      subscriptions: [
+        { id: "sub-9", types: ["v1/cards"], status: "active" },
+        { id: null, types: ["v1/transactions"], status: "missing" },
+      ],
+      last_error: "Qonto refused a subscription.",
+    }),
+  ],
+  [
+    "a connection with nothing but another relay's subscription",
+    "connection_unsubscribed",
+    connectedWith({ subscriptions: [{ id: "sub-9", types: ["v1/cards"], status: "foreign" }] }),
+  ],
+  ["a state that is not compared", "connection_behind", connectedWith({ reconciled_until: hoursAgo(7) })],
+  [
+    "a state that does not get filled",
+    "connection_behind",
+    connectedWith({ connected_at: hoursAgo(7), reconciled_until: null, last_error: "Qonto does not answer." }),
+  ],
+  ["work on a connection that failed", "connection_fails", connectedWith({ last_error: "Qonto answered 500." })],
+  [
+    "a connection at fault, seen without a token",
+    "connection_at_fault",
+    { ...degraded("connections"), here: () => noToken },
   ],
   [
     "a relay without the onboarding secret, which is known here",
@@ -569,18 +604,20 @@ it("the doctor says what a 429 of the operator's API means", async () => {
 
 describe("a healthy relay", () => {
   it("passes every check", async () => {
+    scene.relay.connections.push(connection());
     const examined = await scene.examine();
     expect(findingsOf(examined)).toEqual([]);
     expect(new Set(Object.values(outcomes(examined)))).toEqual(new Set(["passed"]));
   });
 
   it("is examined in the order of Qonto's own list", async () => {
-    expect(Object.keys(outcomes(await scene.examine())).slice(0, 7)).toEqual([
+    expect(Object.keys(outcomes(await scene.examine())).slice(0, 8)).toEqual([
       "address",
       "certificate",
       "answer",
       "subscription",
       "types",
+      "connection",
       "onboarding",
       "signature",
     ]);
@@ -759,5 +796,48 @@ describe("the subscription's address", () => {
   ])("%s is the same", async (callback_url) => {
     scene.subscribe({ callback_url });
     expect(faultsOf(await scene.examine())).toEqual([]);
+  });
+});
+
+describe("a connected relay", () => {
+  const resultOf = (examined: readonly Checked[], name: string) =>
+    examined.find(({ check }) => check.name === name)?.result;
+
+  it("needs no token of Qonto's here: what that would show is left out", async () => {
+    scene.relay.connections.push(connection());
+    const examined = await scene.examine({ qonto: skipped("There is none.", "Set it.") });
+    expect(faultsOf(examined)).toEqual([]);
+    expect(outcomes(examined)).toMatchObject({ connection: "passed", subscription: "skipped", types: "skipped" });
+  });
+
+  it("keeps its own subscription, which a token of another client does not list", async () => {
+    scene.relay.connections.push(connection());
+    scene.qonto.subscriptions.clear();
+    const examined = await scene.examine();
+    expect(faultsOf(examined)).toEqual([]);
+    expect(outcomes(examined)).toMatchObject({ subscription: "passed", types: "skipped" });
+  });
+
+  it("has no fault while it is filled for the first time", async () => {
+    scene.relay.connections.push(connection({ connected_at: hoursAgo(1), reconciled_until: null, subscriptions: [] }));
+    const examined = await scene.examine();
+    expect(faultsOf(examined)).toEqual([]);
+    expect(resultOf(examined, "connection")).toMatchObject({ says: expect.stringContaining("is being filled") });
+  });
+
+  it("that is not connected says how it could be, by what it lacks", async () => {
+    const enable = async () => resultOf(await scene.examine(), "connection");
+    expect(await enable()).toMatchObject({ outcome: "skipped", enable: expect.stringContaining("-- connect") });
+    scene.relay.diagnostics.configuration.qonto_environment = null;
+    expect(await enable()).toMatchObject({ outcome: "skipped", enable: expect.stringContaining("QONTO_CLIENT_ID") });
+  });
+
+  it("is told of subscriptions that are another's, which is no fault", async () => {
+    const foreign = { id: "sub-8", types: ["v1/cards"], status: "foreign" };
+    const { subscriptions } = connection();
+    scene.relay.connections.push(connection({ subscriptions: [...subscriptions, foreign] }));
+    const examined = await scene.examine();
+    expect(faultsOf(examined)).toEqual([]);
+    expect(resultOf(examined, "connection")).toMatchObject({ notes: [expect.stringContaining("sub-8")] });
   });
 });

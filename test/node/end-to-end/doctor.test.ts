@@ -57,6 +57,7 @@ describe("the doctor of a relay on this machine", () => {
         "certificate",
         "subscription",
         "types",
+        "connection",
       ]);
     }
     const client = new PlayedRelay(relay.url, environment["ADMIN_TOKEN"] ?? "");

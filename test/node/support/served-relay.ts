@@ -19,11 +19,12 @@ export interface ServedRelay {
 }
 
 /** The relay as `npm start` serves it, on a port of its own and with a state of its own. */
-export async function serveRelay(): Promise<ServedRelay> {
+export async function serveRelay(moreVariables: Readonly<Record<string, string>> = {}): Promise<ServedRelay> {
   const stateDirectory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-served-"));
   const removeState = () => rmSync(stateDirectory, { recursive: true, force: true });
   const variablesFile = path.join(stateDirectory, "variables");
-  const lines = Object.entries({ ...variables, ALLOW_PRIVATE_DESTINATIONS: "true" }).map((pair) => pair.join("="));
+  const all = { ...variables, ALLOW_PRIVATE_DESTINATIONS: "true", ...moreVariables };
+  const lines = Object.entries(all).map((pair) => pair.join("="));
   writeFileSync(variablesFile, lines.join("\n"));
   try {
     const { url, stop } = await serve({

@@ -36,6 +36,7 @@ function page(content: Html): Html {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width" />
         <title>Simulated Qonto</title>
+        <link rel="icon" href="data:," />
       </head>
       <body>
         <h1>Simulated Qonto</h1>

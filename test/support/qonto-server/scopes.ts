@@ -3,7 +3,10 @@ export const scopes = [
   "offline_access",
   "organization.read",
   "webhook",
+  "membership.read",
   "card.read",
+  "client.read",
+  "product.read",
   "payment_link.read",
   "client_invoices.read",
   "terminal.read",
@@ -18,7 +21,10 @@ export function isScope(name: string): name is Scope {
 
 const byPath: Readonly<Record<string, Scope>> = {
   "/v2/webhook_subscriptions": "webhook",
+  "/v2/memberships": "membership.read",
   "/v2/cards": "card.read",
+  "/v2/clients": "client.read",
+  "/v2/products": "product.read",
   "/v2/payment_links": "payment_link.read",
   "/v2/client_invoices": "client_invoices.read",
 };

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
+import { ORGANIZATION, application, insertConnection } from "../support/connections.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
@@ -85,6 +86,23 @@ const changes: Record<string, Act> = {
     await deadLetter("m1");
     await relay.api("DELETE", "/api/dead-letters/m1");
     return { subject: "m1", after: null };
+  },
+  "connection.reconciled": async (relay) => {
+    relay.env = { ...relay.env, ...application };
+    await insertConnection(relay.now);
+    await relay.api("POST", "/api/connections/con_1/reconcile", { since: "2026-01-01T00:00:00Z" });
+    return { subject: "con_1", after: { since: "2026-01-01T00:00:00.000Z" } };
+  },
+  "connection.removed": async (relay) => {
+    await insertConnection(relay.now);
+    await relay.api("DELETE", "/api/connections/con_1");
+    const before = {
+      organization_id: ORGANIZATION,
+      organization_name: "Elektro Tesla GmbH",
+      environment: "production",
+      status: "connected",
+    };
+    return { subject: "con_1", before, after: null };
   },
   "token.created": async (relay) => {
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "read" });

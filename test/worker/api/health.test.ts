@@ -5,6 +5,7 @@ import { RecentHealth } from "../../../src/api/health.ts";
 import { type Intercept, Meter, failing, hanging, interceptDatabase, never } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ORGANIZATION, insertConnection } from "../support/connections.ts";
 import { dropTables, forgetLastMigration, migrate, noteLastMigration } from "../support/schema.ts";
 import { statuses } from "../support/destinations.ts";
 
@@ -23,6 +24,10 @@ async function health(relay: TestRelay): Promise<{ http: number; status: string;
     .filter(([, check]) => check.status !== "ok")
     .map(([name]) => name);
   return { http: response.status, status, degraded };
+}
+
+async function connectionsCheck(relay: TestRelay): Promise<{ status: string; detail: string; value: number }> {
+  return (await (await askFreshIsolate(relay)).json<any>()).checks.connections;
 }
 
 const healthy = { http: 200, status: "ok", degraded: [] };
@@ -118,6 +123,68 @@ describe("health", () => {
     relay.passSeconds(3_601);
     await relay.runCron();
     expect(await health(relay)).toEqual(healthy);
+  });
+
+  it("is ok without a connection to Qonto, and with one that works", async () => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    expect((await connectionsCheck(relay)).detail).toBe("No connection to Qonto.");
+    await insertConnection(relay.now);
+    expect(await connectionsCheck(relay)).toEqual({
+      status: "ok",
+      detail: "1 connection to Qonto, none at fault.",
+      value: 0,
+      limit: 0,
+    });
+    expect(await health(relay)).toEqual(healthy);
+  });
+
+  it.each(["expired", "revoked"])("is degraded when a connection is %s, and says what to do", async (status) => {
+    const relay = new TestRelay();
+    await relay.runCron();
+    await insertConnection(relay.now, { id: "con_0", organization_id: "org-2" });
+    await insertConnection(relay.now, { status, ended_at: relay.now });
+    expect((await health(relay)).degraded).toEqual(["connections"]);
+    expect(await connectionsCheck(relay)).toMatchObject({
+      detail: `The connection of ${ORGANIZATION} is ${status}: connect it again on the console's page Qonto.`,
+      value: 1,
+    });
+  });
+
+  it("is degraded when a subscription has been missing for more than an hour", async () => {
+    const relay = new TestRelay();
+    const missing = { id: null, types: ["v1/cards"], status: "missing", keyId: null, missingSince: relay.now };
+    const active = { id: "sub_1", types: ["v1/transfers"], status: "active", keyId: "key_1" };
+    await insertConnection(relay.now, { subscriptions: [active, missing] });
+    relay.passSeconds(3_600);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(healthy);
+    relay.passSeconds(1);
+    expect((await health(relay)).degraded).toEqual(["connections"]);
+    expect((await connectionsCheck(relay)).detail).toContain("has been missing for 3601 s");
+  });
+
+  it("is degraded when the state has not been reconciled for more than six hours", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now);
+    const until = new Date(relay.now).toISOString();
+    relay.passSeconds(6 * 3_600);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(healthy);
+    relay.passSeconds(1);
+    expect((await health(relay)).degraded).toEqual(["connections"]);
+    expect((await connectionsCheck(relay)).detail).toContain(`is complete only up to ${until}`);
+    // Connected again: it catches up first.
+    await env.DB.prepare("UPDATE connections SET connected_at = ?1").bind(relay.now).run();
+    expect(await health(relay)).toEqual(healthy);
+  });
+
+  it("is degraded when the state is not filled six hours after connecting", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now, { reconciled_until: null });
+    relay.passSeconds(6 * 3_600 + 1);
+    await relay.runCron();
+    expect((await connectionsCheck(relay)).detail).toContain("is not complete yet");
   });
 
   it("shows the value and the limit of each check", async () => {

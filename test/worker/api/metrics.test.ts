@@ -5,6 +5,7 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+import { insertConnection } from "../support/connections.ts";
 import { hang, statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
@@ -110,6 +111,25 @@ describe("the metrics", () => {
         expect(value(`destination_state ${id} ${one}`), `${state} ${one}`).toBe(one === state ? 1 : 0);
       }
     }
+  });
+
+  it("show connections by status, and until when each organization is reconciled", async () => {
+    const relay = new TestRelay();
+    expect(await figure(relay, "connections connected")).toBe(0);
+    await insertConnection(relay.now, { organization_id: "org-1", reconciled_until: 1_772_366_400_500 });
+    await insertConnection(relay.now, { id: "con_2", organization_id: "org-2", reconciled_until: null });
+    const ended = { status: "revoked", ended_at: relay.now };
+    await insertConnection(relay.now, { id: "con_3", organization_id: "org-3", ...ended });
+    const figures = await scrape(relay);
+    const value = (name: string) => figures.get(`qonto_relay_${name}`)?.value;
+    expect([value("connections connected"), value("connections expired"), value("connections revoked")]).toEqual([
+      "2",
+      "0",
+      "1",
+    ]);
+    expect(value("reconciled_until_seconds org-1")).toBe("1772366400.5");
+    expect(value("reconciled_until_seconds org-2")).toBeUndefined();
+    expect(value("reconciled_until_seconds org-3")).toBe(String(relay.now / 1000));
   });
 
   it("show an open circuit", async () => {

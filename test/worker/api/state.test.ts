@@ -1,4 +1,6 @@
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { insertConnection } from "../support/connections.ts";
 import { permutations } from "../support/permutations.ts";
 import { type Payload, makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -110,7 +112,13 @@ describe("the latest state", () => {
       profile: expect.objectContaining({ legal_name: "Elektro Tesla GmbH", status: "suspended" }),
       counts: { "v1/cards": 2, "v1/organizations": 1 },
       last_event_at: lastEventAt,
+      complete_until: null,
     });
+    await insertConnection(relay.now, { organization_id: "org-1", reconciled_until: null });
+    expect((await relay.api("GET", "/api/organizations/org-1")).body.complete_until).toBeNull();
+    await env.DB.prepare("UPDATE connections SET reconciled_until = ?1").bind(relay.now).run();
+    expect((await relay.api("GET", "/api/organizations/org-1")).body.complete_until).toBe(lastEventAt);
+    expect((await relay.api("GET", "/api/organizations/org-2")).body.complete_until).toBeNull();
     // The profile is the organization's whatever id its data has.
     await relay.send(
       makePayload("v1/organizations", { organization_id: "org-3", data: { id: "x", legal_name: "Third" } }),

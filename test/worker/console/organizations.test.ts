@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { makePayload } from "../../support/qonto.ts";
+import { insertConnection } from "../support/connections.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { HOSTILE, keepEvents, keepResources, lookAt, rowsReadFor } from "./look-at.ts";
 import { MOST_CALLS, callsOf } from "./visitor.ts";
@@ -132,6 +133,13 @@ describe("one organization", () => {
     expect(html).toContain('datetime="2026-03-01T12:00:00.000Z"');
     expect(html).toContain('href="/console/events?organization=org-1"');
     expect(html).toContain(`href="${PAGE}/resources?type=v1%2Fcards"`);
+  });
+
+  it("says until when its state is complete, once that is known", async () => {
+    const relay = await relayAfter(cardOf("org-1"));
+    expect((await lookAt(relay, PAGE)).text).not.toContain("Complete up to");
+    await insertConnection(relay.now, { organization_id: "org-1", reconciled_until: relay.now - 3_600_000 });
+    expect((await lookAt(relay, PAGE)).text).toContain("Complete up to 2026-03-01 11:00:00 UTC");
   });
 
   it("says how to get a profile while there is none", async () => {

@@ -6,10 +6,19 @@ import type { TestRelay } from "../support/relay.ts";
 /** D1 calls that a page may cost, whatever there is. */
 export const MOST_CALLS = 6;
 
-/** A browser at the console, as far as the Worker can tell: a cookie jar, and forms that are found on pages. */
+interface Cookie {
+  readonly value: string;
+  readonly path: string;
+  readonly isStrict: boolean;
+}
+
+/**
+ * A browser at the console, as far as the Worker can tell: a cookie jar that heeds paths and SameSite, and forms that are found
+ * on pages.
+ */
 export class Visitor {
   readonly #relay: TestRelay;
-  #cookie: string | null = null;
+  readonly #cookies = new Map<string, Cookie>();
 
   constructor(relay: TestRelay) {
     this.#relay = relay;
@@ -23,16 +32,35 @@ export class Visitor {
     return visitor;
   }
 
+  /** What it sends to each page; null: nothing. */
   get cookie(): string | null {
-    return this.#cookie;
+    return this.cookiesFor("/console");
   }
 
+  /** As another browser has it, or nobody. */
   set cookie(text: string | null) {
-    this.#cookie = text;
+    this.#cookies.clear();
+    if (text === null) return;
+    const [name = "", ...value] = text.split("=");
+    this.#cookies.set(name, { value: value.join("="), path: "/console", isStrict: true });
+  }
+
+  /** What it sends to that path; null: nothing. A link of another site withholds strict cookies. */
+  cookiesFor(path: string, { isFromElsewhere = false } = {}): string | null {
+    const sent = [...this.#cookies].filter(
+      ([, cookie]) => path.startsWith(cookie.path) && !(isFromElsewhere && cookie.isStrict),
+    );
+    return sent.length === 0 ? null : sent.map(([name, { value }]) => `${name}=${value}`).join("; ");
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Response> {
     return this.#send(path, { headers });
+  }
+
+  /** Another site leads it there. */
+  getFromElsewhere(path: string): Promise<Response> {
+    const cookie = this.cookiesFor(path, { isFromElsewhere: true });
+    return this.#send(path, { headers: { "sec-fetch-site": "cross-site" } }, cookie);
   }
 
   post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
@@ -57,12 +85,22 @@ export class Visitor {
     return this.post(path, { form_token: token, ...fields });
   }
 
-  async #send(path: string, init: RequestInit): Promise<Response> {
-    const headers = { ...Object(init.headers), ...(this.#cookie === null ? {} : { cookie: this.#cookie }) };
+  async #send(path: string, init: RequestInit, cookie = this.cookiesFor(path)): Promise<Response> {
+    const headers = { ...Object(init.headers), ...(cookie === null ? {} : { cookie }) };
     const response = await this.#relay.fetch(path, { ...init, headers, redirect: "manual" });
-    const set = response.headers.get("set-cookie");
-    if (set !== null) this.#cookie = /max-age=0/i.test(set) ? null : (set.split(";")[0] ?? null);
+    for (const set of response.headers.getSetCookie()) this.#keep(set);
     return response;
+  }
+
+  #keep(set: string): void {
+    const [pair = "", ...attributes] = set.split("; ");
+    const [name = "", ...value] = pair.split("=");
+    if (attributes.includes("Max-Age=0")) {
+      this.#cookies.delete(name);
+      return;
+    }
+    const path = attributes.find((one) => one.startsWith("Path="))?.slice("Path=".length) ?? "/";
+    this.#cookies.set(name, { value: value.join("="), path, isStrict: attributes.includes("SameSite=Strict") });
   }
 }
 

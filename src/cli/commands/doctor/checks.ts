@@ -1,3 +1,4 @@
+import { checkConnection } from "./checks/connection.ts";
 import {
   checkDeadLetters,
   checkDestinations,
@@ -30,6 +31,7 @@ const checks: readonly Check[] = [
   { name: "subscription", asks: "Does Qonto send here?", run: checkSubscription },
   // Does the event type match? There is one subscription per event type.
   { name: "types", asks: "Does it send what the destinations want?", run: checkTypes },
+  { name: "connection", asks: "Does the relay look after its source?", run: checkConnection },
   { name: "onboarding", asks: "Is the Onboarding API set up?", run: checkOnboarding },
   // Invalid signatures: raw body, right secret, whole header, official vector.
   { name: "signature", asks: "Are signatures judged rightly?", run: checkSignature },

@@ -10,6 +10,7 @@ import { dateOf, tryParseLosslessly } from "../../../platform/http.ts";
 import { sendInTime } from "../../network.ts";
 import { type RelayClient, RelayRefusal } from "../../relay-client.ts";
 import { type WebhookAnswer, postWebhook } from "../../webhook.ts";
+import { type Connection, listConnections } from "../connections.ts";
 import { DESTINATIONS_PATH, type Destination, destination } from "../destinations.ts";
 import { type Subscription, listSubscriptions } from "../subscriptions.ts";
 import { ANSWERS_WITHIN_MS, type Access, type Circumstances, codeOf } from "./circumstances.ts";
@@ -190,6 +191,18 @@ export class Target {
   }
 
   readonly destinations = once((): Promise<Destination[]> => this.list(DESTINATIONS_PATH, destination));
+
+  readonly connections = once((): Promise<Connection[]> => this.ask(listConnections));
+
+  /** The same, for a check that goes on without. */
+  async knownConnections(): Promise<Connection[]> {
+    try {
+      return await this.connections();
+    } catch (error) {
+      if (error instanceof CheckEnded) return [];
+      throw error;
+    }
+  }
 
   /** How far the relay's clock is ahead of this machine's, by what it says itself; null when it does not. */
   readonly clockAheadMs = once(async (): Promise<number | null> => {

@@ -9,9 +9,11 @@ import type { Database } from "../../../store/database.ts";
 import {
   type OrganizationSummary,
   MOST_TYPES,
+  completeUntil,
   countUpTo,
   latestReceipts,
   listSummaries,
+  readCompleteUntil,
   readCount,
   summaryAt,
 } from "../../../store/organizations.ts";
@@ -79,15 +81,17 @@ export function addOrganizations(pages: Console): void {
 
   pages.get("/organizations/:id", async (c) => {
     const id = c.req.param("id");
-    const [summary, [accountRows, countRows]] = await Promise.all([
+    const [summary, [accountRows, countRows, completeRow]] = await Promise.all([
       summaryAt(c.env.DB, id),
       c.env.DB.batch([
         summaries(c.env.DB, id, { type: "v1/accounts", after: undefined, limit: MOST_ACCOUNTS + 1 }),
         countUpTo(c.env.DB, id, COUNTED_AT_MOST + 1),
+        completeUntil(c.env.DB, id),
       ]),
     ]);
     if (summary === null) throw notFound("organization");
     const showLastEvent = await readLastEvents(c.env.DB, [summary]);
+    const completeUntilMs = readCompleteUntil(completeRow);
     const profile = summary.profileBody === null ? null : readData(summary.profileBody);
     const rows = (accountRows?.results ?? []).map(readSummary);
     return showPage(
@@ -103,6 +107,11 @@ export function addOrganizations(pages: Console): void {
         <p class="cluster soft">
           <bdi class="mono">{id}</bdi>
           <span>Last event: {showLastEvent(summary)}</span>
+          {completeUntilMs === null ? null : (
+            <span>
+              Complete up to <Time at={completeUntilMs} />
+            </span>
+          )}
           <a href={linkTo(addresses.events, { organization: id })}>Events</a>
         </p>
         <Accounts

@@ -10,6 +10,7 @@ import { type Address, hostOf } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, failed, judged, skipped } from "../finding.ts";
 import { CheckEnded, type Diagnostics, type Target } from "../target.ts";
+import { isActive } from "./connection.ts";
 import { isPublic } from "./network.ts";
 
 interface Listed {
@@ -25,7 +26,8 @@ export async function checkSubscription(target: Target): Promise<Result> {
     const listed = await Promise.all(
       subscriptions.map(async (subscription) => ({ subscription, lostIn: await whereLost(subscription, target) })),
     );
-    return judgeSubscriptions(listed, target.circumstances.address);
+    const ofConnections = (await target.knownConnections()).flatMap((one) => one.subscriptions.filter(isActive));
+    return judgeSubscriptions(listed, target.circumstances.address, ofConnections.length);
   } catch (error) {
     const fault = faultOf(error);
     if (fault === null) throw error;
@@ -33,7 +35,8 @@ export async function checkSubscription(target: Target): Promise<Result> {
   }
 }
 
-export function judgeSubscriptions(listed: readonly Listed[], address: Address): Result {
+/** `ofConnections`: subscriptions that the relay keeps itself. Another client's token does not list them. */
+export function judgeSubscriptions(listed: readonly Listed[], address: Address, ofConnections = 0): Result {
   const here = listed.filter(({ subscription }) => leadsTo(subscription, address));
   const elsewhere = listed
     .filter((one) => !here.includes(one))
@@ -42,7 +45,7 @@ export function judgeSubscriptions(listed: readonly Listed[], address: Address):
   const types = here.map(({ subscription }) => `${subscription.id} (${subscription.types.length} types)`).join(", ");
   return judged(
     [
-      here.length === 0 && {
+      here.length + ofConnections === 0 && {
         fault: "subscription_missing",
         seen: `GET /v2/webhook_subscriptions lists ${all || "none"}.`,
         about: { callback: address.isLocal ? `https://<tunnel>${WEBHOOK_PATH}` : address.webhookUrl },
@@ -50,7 +53,9 @@ export function judgeSubscriptions(listed: readonly Listed[], address: Address):
       ...elsewhere.map(({ finding }) => finding),
       judgeDuplicates(here),
     ],
-    `${here.length === 1 ? "One sends" : `${here.length} send`} to this address: ${types}.`,
+    here.length === 0
+      ? "This token lists none to this address; the relay keeps its own: see `connection`."
+      : `${here.length === 1 ? "One sends" : `${here.length} send`} to this address: ${types}.`,
     elsewhere.map(
       ({ subscription, finding }) =>
         finding === false && `Another subscription sends elsewhere: ${shown(subscription)}.`,

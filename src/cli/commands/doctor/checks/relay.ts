@@ -32,12 +32,13 @@ const faultsOfHealth: Readonly<Record<CheckName, FaultName>> = {
   deliveries: "deliveries_overdue",
   open_circuits: "destination_circuit_open",
   dead_letters: "dead_letters_waiting",
+  connections: "connection_at_fault",
   secrets: "destination_secrets_undecryptable",
   storage: "database_filling",
 };
 
 /** With a token other checks ask for these in detail. */
-const askedInDetail: readonly CheckName[] = ["open_circuits", "dead_letters", "schema"];
+const askedInDetail: readonly CheckName[] = ["open_circuits", "dead_letters", "connections", "schema"];
 
 /** What the relay says of itself: configuration, database, cron, backlog. */
 export async function checkHealth(target: Target): Promise<Result> {

@@ -1,0 +1,82 @@
+import { z } from "@hono/zod-openapi";
+import { disconnect } from "../../connection/disconnect.ts";
+import { type LastRun, type Run, readLastRun, readProgress } from "../../connection/run.ts";
+import { readConfig } from "../../env.ts";
+import type { World } from "../../platform/world.ts";
+import { type Connection, deleteConnection, findConnection } from "../../store/connections.ts";
+import { requestReconciliation } from "../../store/reconciliation.ts";
+import { refuse } from "../refusals.ts";
+import { type ActionContext, existing, notFound } from "../requests.ts";
+import { isoTime, show } from "../responses.ts";
+import { connection } from "../schemas/connection.ts";
+import { audited } from "./audited.ts";
+
+/**
+ * Has the cron compare the state of a connection with the bank's, and its subscriptions with those at Qonto, in its next run.
+ * `since`: Unix milliseconds; null: since the last reconciliation. Throws `not_configured` and `not_connected`.
+ */
+export async function reconcileConnection(
+  c: ActionContext,
+  world: World,
+  id: string,
+  since: number | null,
+): Promise<void> {
+  const { status } = await existingConnection(c, id);
+  if (readConfig(c.env).qonto === null) {
+    throw refuse("not_configured", { detail: "QONTO_CLIENT_ID is not set: the relay cannot ask Qonto." });
+  }
+  if (status !== "connected") {
+    const ended = status === "expired" ? "has expired" : "was revoked";
+    const detail = `This connection ${ended}. Connect the organization again on the console's page Qonto.`;
+    throw refuse("not_connected", { detail });
+  }
+  await audited(c, world, {
+    action: "connection.reconciled",
+    subject: id,
+    make: async () => {
+      if (!(await requestReconciliation(c.env.DB, id, { now: world.now(), since }))) throw notFound("connection");
+    },
+    after: () => ({ since: since === null ? null : isoTime(since) }),
+  });
+}
+
+/**
+ * Removes a connection's own subscriptions at Qonto, and its tokens. Throws `connection_busy` and `qonto_unavailable`. Without an
+ * application there is nothing to ask Qonto with: then only the tokens are removed.
+ */
+export async function removeConnection(c: ActionContext, world: World, id: string): Promise<void> {
+  const found = await existingConnection(c, id);
+  const { organization_id, organization_name, environment, status } = showConnection(found, world.now());
+  await audited(c, world, {
+    action: "connection.removed",
+    subject: id,
+    before: { organization_id, organization_name, environment, status },
+    make: async () => {
+      const { env } = c;
+      const { qonto, ...config } = readConfig(env);
+      if (qonto === null) return deleteConnection(env.DB, id);
+      const outcome = await disconnect(found, { env, config: { ...config, qonto }, world });
+      if (outcome === "unavailable") throw refuse("qonto_unavailable");
+    },
+  });
+}
+
+async function existingConnection({ env }: Pick<ActionContext, "env">, id: string): Promise<Connection> {
+  return existing(await findConnection(env.DB, id), "connection");
+}
+
+/** A connection as the API shows it: never its tokens. */
+export function showConnection(row: Connection, now: number): z.input<typeof connection> {
+  const { run } = readProgress(row.reconciliation, now);
+  const last = readLastRun(row.lastReconciliation);
+  return show(connection, {
+    ...row,
+    statusSince: row.endedAt ?? row.connectedAt,
+    reconciling: run && { ...describeRun(run), typesLeft: run.types_left },
+    lastReconciliation: last && { ...describeRun(last), finishedAt: last.finished_at },
+  });
+}
+
+function describeRun({ kind, since, as_of, types }: Run | LastRun) {
+  return { kind, since, asOf: as_of, types: types.map((one) => ({ ...one, covered: one.is_covered })) };
+}

@@ -1,0 +1,189 @@
+import { announceOperationalEvent } from "../announce.ts";
+import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
+import { keyIdOf } from "../platform/encryption.ts";
+import { logLine } from "../platform/log.ts";
+import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
+import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
+import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
+import { noteSubscriptions } from "../store/connection-subscriptions.ts";
+import type { Connection, ConnectionSubscription } from "../store/connections.ts";
+import { type Budget, type ConnectionContext, ConnectionFault } from "./context.ts";
+import { openQonto } from "./open-qonto.ts";
+import {
+  type DesiredSubscription,
+  type SubscriptionPlan,
+  callbackUrlOf,
+  descriptionOf,
+  planSubscriptions,
+} from "./subscription-plan.ts";
+import { OutOfBudget, SubscriptionsAtQonto, UnreliableList } from "./subscriptions-at-qonto.ts";
+
+const CHECKED_EVERY_MS = 900_000;
+
+/** Least wait until Qonto is asked again after it could not be. */
+const REPEATED_AFTER_MS = 60_000;
+
+/**
+ * `created`: the first one. `restored`: there was one before, and it no longer delivered all that it should. `changed`: it got other
+ * types or another key, or a surplus one was deleted. `unfinished`: the budget was spent, and the next run goes on.
+ */
+type Outcome = "unchanged" | "created" | "restored" | "changed" | "unfinished";
+
+/** What is true after a step of a check. */
+interface Progress {
+  /** `unfinished`: nothing has been done yet. */
+  readonly outcome: Outcome;
+  readonly subscriptions: readonly ConnectionSubscription[];
+  /** To be told with it; null: nothing. */
+  readonly restored: OperationalEvent | null;
+}
+
+/**
+ * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there. Throws
+ * what stopped it: then what was seen is noted too, with the time of the next check.
+ */
+export async function checkSubscriptions(
+  connection: Connection,
+  context: ConnectionContext,
+  budget: Budget,
+): Promise<{ readonly outcome: Outcome }> {
+  const { world } = context;
+  const startedAt = world.now();
+  let progress: Progress = { outcome: "unfinished", subscriptions: connection.subscriptions, restored: null };
+  let noted = connection;
+  try {
+    for await (progress of bringAbout(connection, context, budget)) {
+      if (progress.outcome === "unfinished") continue;
+      noted = await note(progress, noted, context, world.now() + CHECKED_EVERY_MS);
+      progress = { ...progress, restored: null };
+    }
+  } catch (error) {
+    await note(progress, noted, context, nextCheckAfter(error, connection, context));
+    if (error instanceof OutOfBudget) return { outcome: "unfinished" };
+    throw error;
+  }
+  const { outcome, subscriptions } = progress;
+  if (outcome !== "unchanged") {
+    logLine("connection", {
+      message: `subscription.${outcome}`,
+      connection_id: connection.id,
+      organization_id: connection.organizationId,
+      subscriptions: subscriptions.length,
+      duration_ms: world.now() - startedAt,
+    });
+  }
+  return { outcome };
+}
+
+/** Returns the connection as it is then. */
+async function note(
+  { subscriptions, restored }: Progress,
+  connection: Connection,
+  { env, world }: ConnectionContext,
+  dueAt: number,
+): Promise<Connection> {
+  await noteSubscriptions(env.DB, connection, { subscriptions, dueAt, restored });
+  if (restored !== null) await announceOperationalEvent(env, restored.id, world);
+  return { ...connection, subscriptions: [...subscriptions], subscriptionsDueAt: dueAt };
+}
+
+/** Many answers of 401 in an hour make Qonto refuse everything, so a refusal waits for the next check. */
+function nextCheckAfter(error: unknown, connection: Connection, { world }: ConnectionContext): number {
+  if (error instanceof OutOfBudget) return connection.subscriptionsDueAt;
+  if (error instanceof QontoRefusal || error instanceof NothingToSubscribe) return world.now() + CHECKED_EVERY_MS;
+  const askedToWaitMs = error instanceof QontoUnavailable ? 1000 * (error.retryAfterSeconds ?? 0) : 0;
+  return world.now() + Math.min(Math.max(askedToWaitMs, REPEATED_AFTER_MS), CHECKED_EVERY_MS);
+}
+
+/** Yields what is true after each step: it is noted before the next one, which may fail. */
+async function* bringAbout(
+  connection: Connection,
+  context: ConnectionContext,
+  budget: Budget,
+): AsyncGenerator<Progress> {
+  const desired = await desiredSubscription(connection, context);
+  const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, context.world);
+  const plan = await planByQonto(connection.subscriptions, desired, atQonto);
+  yield { outcome: "unfinished", subscriptions: plan.seen, restored: null };
+
+  const kept = await keepOrMake(plan, desired, atQonto);
+  const outcome = outcomeOf(plan);
+  const restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
+  const own = { id: kept.id, types: kept.types, status: "active" as const, keyId: desired.keyId };
+  const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
+  yield { outcome, subscriptions: [own, ...others], restored };
+
+  if (plan.surplus.length === 0) return;
+  // Only now: there is always one that delivers.
+  for (const { id } of plan.surplus) await atQonto.delete(id);
+  yield { outcome, subscriptions: [own, ...others.filter(({ status }) => status === "foreign")], restored: null };
+}
+
+/** Throws NothingToSubscribe. */
+async function desiredSubscription(
+  { id, relayUrl, scopes }: Connection,
+  { config }: ConnectionContext,
+): Promise<DesiredSubscription> {
+  const types = cataloguedTypes.business.filter((type) => {
+    const scope = scopeOf(type);
+    return (scope === null || scopes.includes(scope)) && (config.qonto.types?.includes(type) ?? true);
+  });
+  if (types.length === 0) throw new NothingToSubscribe();
+  const [key] = config.subscriptionKeys;
+  const [secret] = await subscriptionSecrets(config.subscriptionKeys);
+  if (key === undefined || secret === undefined) throw new Error("There is no key for the secret of a subscription");
+  const keyId = await keyIdOf(key);
+  const description = descriptionOf(id, keyId);
+  return { connectionId: id, callbackUrl: callbackUrlOf(relayUrl), types, secret, keyId, description };
+}
+
+class NothingToSubscribe extends ConnectionFault {
+  override readonly name = "NothingToSubscribe";
+  override readonly message = "The granted scopes allow no event type of QONTO_TYPES, so there is no subscription.";
+}
+
+/** Decides once the whole list is read. A list that lacks one which Qonto still has is not believed. */
+async function planByQonto(
+  noted: readonly ConnectionSubscription[],
+  desired: DesiredSubscription,
+  atQonto: SubscriptionsAtQonto,
+): Promise<SubscriptionPlan> {
+  const listed = await atQonto.list();
+  const plan = planSubscriptions(listed, noted, desired);
+  for (const id of plan.vanishedIds) if (await atQonto.has(id)) throw new UnreliableList();
+  return plan;
+}
+
+async function keepOrMake(
+  { kept, isReplaced }: SubscriptionPlan,
+  desired: DesiredSubscription,
+  atQonto: SubscriptionsAtQonto,
+) {
+  if (kept === null) return atQonto.create(desired);
+  return isReplaced ? atQonto.replace(kept.id, desired) : kept;
+}
+
+function outcomeOf({ kept, isReplaced, surplus, isFirst, hasGap }: SubscriptionPlan): Outcome {
+  if (isFirst) return "created";
+  if (hasGap) return "restored";
+  return kept === null || isReplaced || surplus.length > 0 ? "changed" : "unchanged";
+}
+
+function tellRestored(
+  { id, types }: { readonly id: string; readonly types: readonly string[] },
+  connection: Connection,
+  { world }: ConnectionContext,
+): OperationalEvent {
+  const at = world.now();
+  return operationalEvent("relay.subscription.restored", {
+    transition: `${connection.id}_${at}`,
+    organizationId: connection.organizationId,
+    at,
+    data: {
+      connection_id: connection.id,
+      organization_name: connection.organizationName,
+      subscription_id: id,
+      types,
+    },
+  });
+}

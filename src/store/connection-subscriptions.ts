@@ -1,0 +1,49 @@
+import { type OperationalEvent } from "../domain/operational-event.ts";
+import { writeAll } from "./batch.ts";
+import { type Database, write } from "./database.ts";
+import type { Connection, ConnectionSubscription } from "./connections.ts";
+import { recordOperationalEvent } from "./operational-events.ts";
+
+/** What a check of a connection's subscriptions has seen and done. */
+export interface CheckedSubscriptions {
+  readonly subscriptions: readonly ConnectionSubscription[];
+  /** When they are next compared, unless an operator has asked for it meanwhile. */
+  readonly dueAt: number;
+  /** `relay.subscription.restored`: events may have been missed, so reconciliation is due at once. Null: none has. */
+  readonly restored: OperationalEvent | null;
+}
+
+/** ?5: when reconciliation is due, at the latest. */
+export const noteSubscriptionsSql = `
+  UPDATE connections SET
+    subscriptions = ?3,
+    subscriptions_due_at = iif(subscriptions_due_at = ?4, ?5, subscriptions_due_at),
+    reconciliation_due_at = min(reconciliation_due_at, ifnull(?6, reconciliation_due_at))
+  WHERE id = ?1 AND lease_until = ?2`;
+
+/** Notes them, if the caller still has the lease of the connection. */
+export async function noteSubscriptions(
+  db: Database,
+  { id, leaseUntil, subscriptionsDueAt }: Connection,
+  { subscriptions, dueAt, restored }: CheckedSubscriptions,
+): Promise<void> {
+  const noted = db
+    .prepare(noteSubscriptionsSql)
+    .bind(id, leaseUntil, JSON.stringify(subscriptions), subscriptionsDueAt, dueAt, restored?.receivedAt ?? null);
+  const told =
+    restored === null ? [] : [recordOperationalEvent(db, restored, { sql: isLeasedSql, parameters: [id, leaseUntil] })];
+  await writeAll(db, { noted, told });
+}
+
+const isLeasedSql = "EXISTS (SELECT 1 FROM connections WHERE id = ?13 AND lease_until = ?14)";
+
+export const deleteClaimedConnectionSql = "DELETE FROM connections WHERE id = ?1 AND lease_until = ?2";
+
+/** Removes a connection, its tokens too. False: the lease has expired, and another may have the connection. */
+export async function deleteClaimedConnection(
+  db: Database,
+  { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
+): Promise<boolean> {
+  const { meta } = await write(db, db.prepare(deleteClaimedConnectionSql).bind(id, leaseUntil));
+  return meta.changes > 0;
+}

@@ -1,0 +1,225 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ADMIN_TOKEN } from "../../support/admin-token.ts";
+import { ORGANIZATION, application, findRow, insertConnection } from "../support/connections.ts";
+import { TestRelay, emptyDatabase } from "../support/relay.ts";
+
+beforeEach(emptyDatabase);
+
+const HOUR_MS = 3_600_000;
+
+describe("connections", () => {
+  it("are none at first", async () => {
+    expect(await new TestRelay().api("GET", "/api/connections")).toEqual({ status: 200, body: { data: [] } });
+  });
+
+  it("are listed with their state, and without tokens, also while no application is configured", async () => {
+    const relay = new TestRelay();
+    const now = new Date(relay.now).toISOString();
+    await insertConnection(relay.now);
+    await insertConnection(relay.now, {
+      id: "con_2",
+      organization_id: "org-2",
+      organization_name: null,
+      status: "expired",
+      ended_at: relay.now + HOUR_MS,
+      subscriptions: [
+        { id: null, types: ["v1/cards"], status: "missing", keyId: null, missingSince: relay.now },
+        { id: "sub_2", types: ["v1/transfers"], status: "foreign", keyId: null },
+      ],
+      reconciled_until: null,
+      last_error: "Qonto refused the refresh token.",
+    });
+    const response = await relay.fetch("/api/connections", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+    const text = await response.text();
+    const first = {
+      id: "con_1",
+      organization_id: ORGANIZATION,
+      organization_name: "Elektro Tesla GmbH",
+      environment: "production",
+      status: "connected",
+      status_since: now,
+      connected_at: now,
+      scopes: ["offline_access", "organization.read", "webhook"],
+      subscriptions: [{ id: "sub_1", types: ["v1/transactions"], status: "active" }],
+      reconciled_until: now,
+      reconciling: null,
+      last_reconciliation: null,
+      last_error: null,
+    };
+    expect(JSON.parse(text)).toEqual({
+      data: [
+        first,
+        {
+          ...first,
+          id: "con_2",
+          organization_id: "org-2",
+          organization_name: null,
+          status: "expired",
+          status_since: new Date(relay.now + HOUR_MS).toISOString(),
+          subscriptions: [
+            { id: null, types: ["v1/cards"], status: "missing" },
+            { id: "sub_2", types: ["v1/transfers"], status: "foreign" },
+          ],
+          reconciled_until: null,
+          last_error: "Qonto refused the refresh token.",
+        },
+      ],
+    });
+    expect(text).not.toMatch(/encrypted|token"/);
+  });
+
+  it("show the reconciliation in progress, and what the last one found", async () => {
+    const relay = new TestRelay();
+    const compared = { type: "v1/cards", listed: 3, missing: 1, drifted: 0, fault: null };
+    const uncovered = { ...compared, type: "v1/products", listed: 0, missing: 0, fault: "403: missing scope" };
+    const run = {
+      kind: "changes",
+      since: relay.now - HOUR_MS,
+      as_of: relay.now,
+      types: [{ ...compared, is_covered: true, complete_until: null }],
+    };
+    const inProgress = {
+      ...run,
+      answers: { due_at: relay.now, since: null },
+      account_ids: ["account-1"],
+      types_left: ["v1/cards"],
+      reading: null,
+      recovered: { missing: 0, drifted: 0 },
+    };
+    const last = {
+      ...run,
+      kind: "fill",
+      since: null,
+      types: [{ ...uncovered, is_covered: false, complete_until: relay.now }],
+      finished_at: relay.now + 1_000,
+    };
+    await insertConnection(relay.now, {
+      reconciliation: JSON.stringify({ run: inProgress, failures: 0, not_before: 0 }),
+      last_reconciliation: JSON.stringify(last),
+    });
+    const as_of = new Date(relay.now).toISOString();
+    expect((await relay.api("GET", "/api/connections")).body.data[0]).toMatchObject({
+      reconciling: {
+        kind: "changes",
+        since: new Date(relay.now - HOUR_MS).toISOString(),
+        as_of,
+        types: [{ ...compared, covered: true }],
+        types_left: ["v1/cards"],
+      },
+      last_reconciliation: {
+        kind: "fill",
+        since: null,
+        as_of,
+        finished_at: new Date(relay.now + 1_000).toISOString(),
+        types: [{ ...uncovered, covered: false }],
+      },
+    });
+  });
+
+  it("are listed though another version of the relay wrote their reconciliation in another form", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now, { reconciliation: '{"page":1}', last_reconciliation: "{}" });
+    const unread = { reconciling: null, last_reconciliation: null };
+    expect((await relay.api("GET", "/api/connections")).body.data).toMatchObject([unread]);
+  });
+});
+
+describe("a reconciliation that is asked for", () => {
+  const path = "/api/connections/con_1/reconcile";
+
+  it("is due at once, from the given time on, as are the subscriptions", async () => {
+    const relay = new TestRelay(application);
+    await insertConnection(relay.now);
+    relay.passSeconds(60);
+    const since = "2026-02-20T00:00:00.000Z";
+    expect(await relay.api("POST", path, { since: "2026-02-20T01:00:00+01:00" })).toEqual({
+      status: 202,
+      body: { id: "con_1", status: "scheduled", since },
+    });
+    expect(await findRow()).toMatchObject({
+      reconciliation_due_at: relay.now,
+      subscriptions_due_at: relay.now,
+      reconciliation_since: Date.parse(since),
+    });
+  });
+
+  it("needs no body", async () => {
+    const relay = new TestRelay(application);
+    await insertConnection(relay.now);
+    const answer = await relay.api("POST", path);
+    expect(answer).toEqual({ status: 202, body: { id: "con_1", status: "scheduled", since: null } });
+    expect(await findRow()).toMatchObject({ reconciliation_due_at: relay.now, reconciliation_since: null });
+  });
+
+  it("is done once when it is repeated under its key", async () => {
+    const relay = new TestRelay(application);
+    await insertConnection(relay.now);
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "idempotency-key": "once" };
+    const first = await relay.fetch(path, { method: "POST", headers });
+    const asked = await findRow();
+    relay.passSeconds(60);
+    const second = await relay.fetch(path, { method: "POST", headers });
+    expect([second.status, await second.text()]).toEqual([202, await first.text()]);
+    expect(second.headers.get("idempotency-replayed")).toBe("true");
+    expect(await findRow()).toEqual(asked);
+    expect((await relay.api("GET", "/api/audit")).body.data).toHaveLength(1);
+  });
+
+  it.each([
+    ["expired", "This connection has expired."],
+    ["revoked", "This connection was revoked."],
+  ])("is refused with 409 when the connection is %s", async (status, detail) => {
+    const relay = new TestRelay(application);
+    await insertConnection(relay.now, { status, ended_at: relay.now });
+    const before = await findRow();
+    expect(await relay.api("POST", path)).toMatchObject({
+      status: 409,
+      body: { code: "not_connected", detail: expect.stringContaining(detail) },
+    });
+    expect(await findRow()).toEqual(before);
+    expect((await relay.api("GET", "/api/audit")).body.data).toEqual([]);
+  });
+
+  it("is refused with 503 while no application is configured: nobody would do it", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now);
+    const body = { code: "not_configured", detail: expect.stringContaining("QONTO_CLIENT_ID") };
+    expect(await relay.api("POST", path)).toMatchObject({ status: 503, body });
+  });
+
+  it("is refused with 400 or 404 when it is no time, or there is no such connection", async () => {
+    const relay = new TestRelay(application);
+    await insertConnection(relay.now);
+    const invalid = await relay.api("POST", path, { since: "yesterday" });
+    expect(invalid).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path: "since" }] } });
+    expect(await relay.api("POST", path, { until: "2026-02-20" })).toMatchObject({ status: 400 });
+    expect(await relay.api("POST", "/api/connections/con_9/reconcile")).toMatchObject({
+      status: 404,
+      body: { code: "not_found", detail: "There is no such connection." },
+    });
+  });
+});
+
+describe("a connection that is removed", () => {
+  it("is gone, also while no application is configured", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now);
+    await insertConnection(relay.now, { id: "con_2", organization_id: "org-2" });
+    expect(await relay.api("DELETE", "/api/connections/con_1")).toEqual({ status: 204, body: null });
+    expect([await findRow("con_1"), await findRow("con_2")]).toEqual([null, expect.objectContaining({ id: "con_2" })]);
+    expect(await relay.api("DELETE", "/api/connections/con_1")).toMatchObject({ status: 404 });
+  });
+});
+
+it("a read-only token sees connections and changes none", async () => {
+  const relay = new TestRelay(application);
+  await insertConnection(relay.now);
+  const { token } = (await relay.api("POST", "/api/tokens", { name: "grafana", access: "read" })).body;
+  const call = async (method: string, path: string) =>
+    (await relay.fetch(path, { method, headers: { authorization: `Bearer ${token}` } })).status;
+  const before = await findRow();
+  expect(await call("GET", "/api/connections")).toBe(200);
+  expect(await call("POST", "/api/connections/con_1/reconcile")).toBe(403);
+  expect(await call("DELETE", "/api/connections/con_1")).toBe(403);
+  expect(await findRow()).toEqual(before);
+});
