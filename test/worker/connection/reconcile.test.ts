@@ -161,7 +161,7 @@ describe("a day of lost webhooks", () => {
     expect(relay.destinations.at(operations)).toHaveLength(1);
   });
 
-  it("is found once, and not again while its events are on their way", async () => {
+  it("is found once, and not again while its events are pending", async () => {
     const scene = await filled(makeOneOfEach);
     const { relay, id } = scene;
     const lost = loseADay(scene);
