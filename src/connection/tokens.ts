@@ -100,12 +100,6 @@ export async function finishRefresh(connectionId: string, context: ConnectionCon
   await refreshTokens(connection, context);
 }
 
-/** Replaces tokens of which Qonto has refused the access token, unless another isolate has. */
-export async function replaceRefused(refused: Connection, context: ConnectionContext): Promise<Refresh> {
-  const found = await foundOf(refused, context);
-  return found.state === "waiting" ? refreshTokens(refused, context) : found;
-}
-
 /** Throws a ConnectionFault when no key decrypts it. */
 export async function accessTokenOf(
   { id, accessToken }: Pick<Connection, "id" | "accessToken">,
@@ -124,7 +118,7 @@ const UNDECRYPTABLE =
   "No key of ENCRYPTION_KEYS decrypts the tokens. Put back the one that is missing, or connect the organization again.";
 
 /** Exchanges the refresh token of a connection as it was read. */
-async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
+export async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
   const { env, config, world } = context;
   const now = world.now();
   if (!mayRefresh(seen, now)) return { state: "waiting" };
