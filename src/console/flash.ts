@@ -46,9 +46,7 @@ const flashes = {
   "reconciliation-requested": ok(
     "The reconciliation begins with the next run of the cron, within a minute. Its progress is shown below.",
   ),
-  "connection-removed": ok(
-    "The organization is disconnected: the relay's subscriptions at Qonto and its tokens are removed. Events and state remain.",
-  ),
+  "connection-removed": ok("The organization is disconnected. What the relay has received of it remains."),
 
   "dead-letter-replayed": ok(
     "The message is back in its queue and is handled within seconds. Replaying it again is harmless.",

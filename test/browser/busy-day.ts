@@ -2,6 +2,7 @@ import { z } from "zod";
 import { byId, messageOf } from "../../src/messages.ts";
 import { sampleTypes } from "../../src/qonto/sample-event.ts";
 import { makePayload } from "../support/qonto.ts";
+import { connectionRows } from "./connections.ts";
 import type { Scene } from "./scene.ts";
 
 /** Hostile text: it must be shown as text only. */
@@ -13,7 +14,7 @@ export type BusyDay = Awaited<ReturnType<typeof fillBusyDay>>;
 
 /**
  * The content of the pages: healthy, failing and paused destinations; an event of each type, a duplicate, some hostile, some
- * in quarantine; dead letters and an audit trail. Tests look for the last ones: lists begin with the newest.
+ * in quarantine; connections to Qonto, dead letters and an audit trail. Tests look for the last ones: lists begin with the newest.
  */
 export async function fillBusyDay(scene: Scene) {
   const destinations = {
@@ -68,6 +69,7 @@ export async function fillBusyDay(scene: Scene) {
   await scene.settled(...events);
   const at = Date.now();
   insertDeadLetters(scene, "day", { at, eventId: refused.id, destinationId: destinations.accounting });
+  scene.insert("connections", ...Object.values(connectionRows(at)));
   const record = {
     id: `aud_${at.toString(16).padStart(12, "0")}ffff`,
     token: "night-shift",

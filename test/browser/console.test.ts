@@ -7,6 +7,7 @@ import { events } from "./pages/events.ts";
 import { organizations } from "./pages/organizations.ts";
 import { overview } from "./pages/overview.ts";
 import { quarantine } from "./pages/quarantine.ts";
+import { qonto } from "./pages/qonto.ts";
 import { registrations } from "./pages/registrations.ts";
 import { resources } from "./pages/resources.ts";
 import { tail } from "./pages/tail.ts";
@@ -19,6 +20,7 @@ describeInBrowser("the console in a browser", () => {
   describe("events", events);
   describe("tail", tail);
   describe("destinations", destinations);
+  describe("qonto", qonto);
   describe("organizations", organizations);
   describe("resources", resources);
   describe("registrations", registrations);

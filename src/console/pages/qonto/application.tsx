@@ -32,7 +32,9 @@ export function SetUp({ faults, origin }: SetUpProps) {
         </li>
         <li class="stack">
           <p>Give the relay the client id and the client secret of the application:</p>
-          <pre id="set-up-commands">{COMMANDS}</pre>
+          <pre tabindex={0} role="region" aria-label="Commands">
+            {COMMANDS}
+          </pre>
           <p class="help">
             On your own machine set both in <code>.dev.vars</code>. For Qonto's sandbox also set{" "}
             <code>QONTO_ENVIRONMENT=sandbox</code> and the secret <code>QONTO_STAGING_TOKEN</code>.

@@ -125,36 +125,42 @@ const subscriptionColumns: readonly Column<ConnectionSubscription>[] = [
 
 function Actions({ connection, application }: ConnectionSectionProps) {
   const { id, status, environment } = connection;
+  const isOurs = application?.environment === environment;
+  const isConnected = isOurs && status === "connected";
   return (
     <div class="actions">
-      {application?.environment !== environment ? null : status === "connected" ? (
-        <ReconcileNow id={id} />
-      ) : (
+      {isConnected ? <Reconcile id={id} /> : null}
+      {isOurs && !isConnected ? (
         <Press action={connectAddress} kind="main">
           Connect again
         </Press>
-      )}
+      ) : null}
       <Confirm action={connectionActionAddress(id, "disconnect")} label="Disconnect">
-        The relay deletes its own subscriptions at Qonto and its tokens of <bdi>{nameOf(connection)}</bdi>. Qonto then
-        sends no more of its events. What the relay has received stays.
+        The relay deletes its tokens of <bdi>{nameOf(connection)}</bdi>
+        {isConnected
+          ? ", and before them its subscriptions at Qonto, which then sends no more events."
+          : ". Its subscriptions at Qonto stay, because it has no access to them."}{" "}
+        What the relay has received stays.
       </Confirm>
     </div>
   );
 }
 
-function ReconcileNow({ id }: { readonly id: string }) {
+function Reconcile({ id }: { readonly id: string }) {
   return (
     <details class="confirm" id={`${id}-reconcile`}>
       <summary class="button button-plain">Reconcile …</summary>
-      <Form action={connectionActionAddress(id, "reconcile")} class="card stack">
-        <MomentField
-          label="Changes since"
-          name="since"
-          id={`${id}-since`}
-          value={undefined}
-          help="Empty: since the last reconciliation."
-        />
-        <Button kind="main">Reconcile now</Button>
+      <Form action={connectionActionAddress(id, "reconcile")}>
+        <div class="card stack">
+          <MomentField
+            label="Changes since"
+            name="since"
+            id={`${id}-since`}
+            value={undefined}
+            help="Empty: since the last reconciliation."
+          />
+          <Button kind="main">Reconcile now</Button>
+        </div>
       </Form>
     </details>
   );

@@ -1,8 +1,10 @@
-import { type ComparedType, type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
+import { type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
 import type { Connection } from "../../../store/connections.ts";
 import { usePage } from "../../show-page.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
 import { Time, count, counted } from "../../ui/values.tsx";
+
+type ComparedType = LastRun["types"][number];
 
 /** What is compared of an organization's state, and what the last comparison found. */
 export function Reconciliation({ connection }: { readonly connection: Connection }) {
@@ -48,7 +50,7 @@ function Progress({ run: { kind, types, types_left: left, as_of: asOf } }: { rea
           , now <bdi class="mono">{current}</bdi>
         </>
       )}
-      : {done} of {counted(types.length, "type")}, {counted(sumOf(types, "listed"), "item")} so far, since{" "}
+      : {done} of {counted(types.length, "type")}, {counted(sumOf(types, "listed"), "item")} so far, begun{" "}
       <Time at={asOf} show="relative" />.{" "}
       <progress max={types.length} value={done} aria-label="Progress of the reconciliation">
         {done} of {types.length}
@@ -79,7 +81,7 @@ function Last({ id, last }: { readonly id: string; readonly last: LastRun }) {
           ))}
         </ul>
       )}
-      <details id={`${id}-types`}>
+      <details id={`${id}-types`} class="stack">
         <summary>By type</summary>
         <p class="help">Missing: the relay did not have it. Drifted: it had it in another state.</p>
         <Table caption="What the last reconciliation found, by type" columns={columns} rows={types} />
