@@ -51,6 +51,8 @@ describe("while Qonto is not available", () => {
     { title: "no answer", answer: "hangs" },
     { title: "a cut connection", answer: "cut" },
     { title: "a page of a proxy's", answer: "html" },
+    { title: "a 200 that is no JSON", answer: "text" },
+    { title: "a 200 that is cut off", answer: "cut json" },
   ];
   it.each(faults)("a run waits, and goes on with the same page: $title", async ({ title: _title, ...fault }) => {
     const scene = await connected((relay) => makeMany(relay, "v1/products", 150));
@@ -122,7 +124,8 @@ describe("a list that cannot be read", () => {
   it("is a fault of its type alone, and the state is not said to be complete until it was read", async () => {
     const { relay, id } = await filled();
     const { reconciledUntil } = await connectionOf(id);
-    relay.qonto.faults.paths.set(CLIENTS, { answer: "cut json" });
+    const { fetch } = relay.qonto;
+    answerWith(relay, CLIENTS, '{"items": []}');
     relay.qonto.bank.make("v1/clients");
     relay.qonto.bank.make("v1/transfers");
     relay.passSeconds(60);
@@ -130,7 +133,7 @@ describe("a list that cannot be read", () => {
     expect((await connectionOf(id)).reconciledUntil).toBe(reconciledUntil);
     expect(await resultOf(id, "v1/clients")).toMatchObject({ listed: 0, fault: expect.stringContaining("documented") });
     expect(await resultOf(id, "v1/transfers")).toMatchObject({ missing: 1, fault: null });
-    relay.qonto.faults.paths.clear();
+    Object.assign(relay.qonto, { fetch });
     relay.passSeconds(900);
     await reconcile(relay, id);
     expect(await resultOf(id, "v1/clients")).toMatchObject({ missing: 1, fault: null });
