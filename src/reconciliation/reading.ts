@@ -142,7 +142,7 @@ export interface Step {
 
 /**
  * A list is read again while it shows fewer items than Qonto counts: where items tie in its order, or move while it is read, a
- * page repeats one and leaves out another.
+ * page repeats one and leaves out another. If it can be asked by time, it is then read in shorter times.
  */
 export function afterPage(
   reading: Reading,
@@ -192,6 +192,9 @@ function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
   if (expected === null || (!hasShrunk && count >= expected)) return { next: nextList(reading), again: null };
   const why = hasShrunk ? "Qonto's list became shorter while it was read" : `Qonto lists ${count} of ${expected}`;
   if (reads === MOST_READS) {
+    // Between fewer pages less can move: what changes often is never seen whole in a long time.
+    const shorter = reading.list.page > 1 ? inShorterTimes(reading) : null;
+    if (shorter !== null) return { next: shorter, again: why };
     return { next: { ...reading, fault: `${why}; it was read ${reads} times.` }, again: null };
   }
   const again = { ...firstPlace, reads: reads + 1, readItems: 0, expected: null, hasShrunk: false };
