@@ -192,7 +192,8 @@ function faultOfType(error: unknown, { type, reading, previous }: BeingRead): Ty
   if (![403, 404].includes(error.status)) return { fault, isCovered: true, account: null };
   if (/\bscope\b/i.test(error.detail)) return { fault, isCovered: false, account: null };
   const id = reading?.accounts[0] ?? null;
-  if (reading !== null && id !== null) return { fault, isCovered: false, account: { id, next: withoutAccount(reading) } };
+  if (reading !== null && id !== null)
+    return { fault, isCovered: false, account: { id, next: withoutAccount(reading) } };
   // What was listed before is expected to be listed again: nothing says that the token may not.
   return { fault, isCovered: completeUntilOf(type, previous) !== null, account: null };
 }

@@ -130,7 +130,10 @@ export function sinceOf(
 }
 
 /** The transactions of an account that was not read by the run before are filled, whatever the others are read since. */
-export function sinceOfNewAccounts(run: Run, { previous, backfillDays }: SinceContext): Readonly<Record<string, number>> {
+export function sinceOfNewAccounts(
+  run: Run,
+  { previous, backfillDays }: SinceContext,
+): Readonly<Record<string, number>> {
   const sinceMs = sinceOf(LISTED_BY_ACCOUNT, run, { previous: null, backfillDays });
   const known = previous?.account_ids ?? [];
   return Object.fromEntries(run.account_ids.filter((id) => !known.includes(id)).map((id) => [id, sinceMs]));

@@ -247,38 +247,41 @@ describe("what is hard to list", () => {
     expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 6, missing: 6 });
   });
 
-  it.each([403, 404])("an account whose transactions are refused is named, and the others are read: %i", async (status) => {
-    const accounts: string[] = [];
-    const { relay, id } = await filled(({ qonto: { bank } }) => {
-      for (let made = 0; made < 2; made += 1) bank.make("v1/accounts");
-      accounts.push(...idsOf(bank.all("v1/accounts")));
+  it.each([403, 404])(
+    "an account whose transactions are refused is named, and the others are read: %i",
+    async (status) => {
+      const accounts: string[] = [];
+      const { relay, id } = await filled(({ qonto: { bank } }) => {
+        for (let made = 0; made < 2; made += 1) bank.make("v1/accounts");
+        accounts.push(...idsOf(bank.all("v1/accounts")));
+        for (const bank_account_id of accounts) bank.make("v1/transactions", { bank_account_id });
+      });
+      const { bank, fetch } = relay.qonto;
+      const [, refused = ""] = accounts;
+      const refusing = (url: string, init: RequestInit) =>
+        new URL(url).searchParams.get("bank_account_id") === refused
+          ? Promise.resolve(Response.json({ code: "refused", detail: "No such account" }, { status }))
+          : fetch(url, init);
+      Object.assign(relay.qonto, { fetch: refusing });
       for (const bank_account_id of accounts) bank.make("v1/transactions", { bank_account_id });
-    });
-    const { bank, fetch } = relay.qonto;
-    const [, refused = ""] = accounts;
-    const refusing = (url: string, init: RequestInit) =>
-      new URL(url).searchParams.get("bank_account_id") === refused
-        ? Promise.resolve(Response.json({ code: "refused", detail: "No such account" }, { status }))
-        : fetch(url, init);
-    Object.assign(relay.qonto, { fetch: refusing });
-    for (const bank_account_id of accounts) bank.make("v1/transactions", { bank_account_id });
-    relay.passSeconds(3600);
-    await reconcile(relay, id);
-    expect(await resultOf(id, "v1/transactions")).toMatchObject({
-      missing: 2,
-      is_covered: false,
-      fault: expect.stringContaining(refused),
-    });
-    expect((await connectionOf(id)).reconciledUntil).toBe(relay.now - 60_000);
+      relay.passSeconds(3600);
+      await reconcile(relay, id);
+      expect(await resultOf(id, "v1/transactions")).toMatchObject({
+        missing: 2,
+        is_covered: false,
+        fault: expect.stringContaining(refused),
+      });
+      expect((await connectionOf(id)).reconciledUntil).toBe(relay.now - 60_000);
 
-    relay.passSeconds(86_400);
-    await reconcile(relay, id);
-    Object.assign(relay.qonto, { fetch });
-    relay.passSeconds(3600);
-    await reconcile(relay, id);
-    // The one of a day ago, and no other is read again.
-    expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 2, missing: 1, fault: null });
-  });
+      relay.passSeconds(86_400);
+      await reconcile(relay, id);
+      Object.assign(relay.qonto, { fetch });
+      relay.passSeconds(3600);
+      await reconcile(relay, id);
+      // The one of a day ago, and no other is read again.
+      expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 2, missing: 1, fault: null });
+    },
+  );
 
   it("transactions are not covered while those of each account are refused", async () => {
     const { relay, id } = await connected(({ qonto: { bank } }) => {
