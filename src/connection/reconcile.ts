@@ -7,7 +7,7 @@ import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from
 import { type Item, idOf } from "../reconciliation/compare.ts";
 import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
 import { readPage } from "../reconciliation/read-page.ts";
-import { IncompleteListing, type Reading, beginReading } from "../reconciliation/reading.ts";
+import { IncompleteListing, type Reading, beginReading, withoutAccount } from "../reconciliation/reading.ts";
 import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
 import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
@@ -20,6 +20,7 @@ import {
   afterFailure,
   afterFault,
   afterPage,
+  afterRefusedAccount,
   beginRun,
   completeUntilOf,
   finishRun,
@@ -27,6 +28,7 @@ import {
   readLastRun,
   readProgress,
   sinceOf,
+  sinceOfNewAccounts,
 } from "./run.ts";
 
 /** A turn is what one run of the cron does for a reconciliation. */
@@ -122,7 +124,7 @@ const nothingFound: Findings = {
 
 async function readNextPage(run: Run, type: string, turn: Turn): Promise<Run> {
   const page = await readPageOf(run, type, turn);
-  if ("fault" in page) return record(afterFault(run, page.fault, page), nothingFound, turn);
+  if ("fault" in page) return record(afterFaultOf(run, page), nothingFound, turn);
   const found = await findDifferences(type, page.fresh, {
     db: turn.context.env.DB,
     connection: turn.connection,
@@ -142,11 +144,19 @@ interface ReadPage {
 interface TypeFault {
   readonly fault: string;
   readonly isCovered: boolean;
+  /** Of an account that Qonto refuses, while it lists the type; null: the type is at fault. */
+  readonly account: { readonly id: string; readonly next: Reading | null } | null;
+}
+
+function afterFaultOf(run: Run, { fault, isCovered, account }: TypeFault): Run {
+  return account === null
+    ? afterFault(run, fault, { isCovered })
+    : afterRefusedAccount(run, account.id, fault, account.next);
 }
 
 async function readPageOf(run: Run, type: string, turn: Turn): Promise<ReadPage | TypeFault> {
+  const reading = run.reading ?? beginReadingOf(run, type, turn);
   try {
-    const reading = run.reading ?? beginReadingOf(run, type, turn);
     if (reading !== null) {
       turn.budget.requests -= 1;
       return await readPage(reading, turn.qonto);
@@ -154,7 +164,7 @@ async function readPageOf(run: Run, type: string, turn: Turn): Promise<ReadPage 
     const { shown, accounts } = await askForOrganization(turn);
     return { fresh: type === "v1/accounts" ? accounts : [shown], next: null };
   } catch (error) {
-    const fault = faultOfType(error);
+    const fault = faultOfType(error, { type, reading, previous: turn.previous });
     if (fault === null) throw error;
     return fault;
   }
@@ -163,16 +173,29 @@ async function readPageOf(run: Run, type: string, turn: Turn): Promise<ReadPage 
 function beginReadingOf(run: Run, type: string, { previous, context }: Turn): Reading | null {
   const { backfillDays } = context.config.qonto;
   const sinceMs = sinceOf(type, run, { previous, backfillDays });
-  return beginReading(type, { accountIds: run.account_ids, sinceMs, asOfMs: run.as_of });
+  const sinceMsOfAccounts = sinceOfNewAccounts(run, { previous, backfillDays });
+  return beginReading(type, { accountIds: run.account_ids, sinceMs, sinceMsOfAccounts, asOfMs: run.as_of });
+}
+
+interface BeingRead extends Pick<Turn, "previous"> {
+  readonly type: string;
+  readonly reading: Reading | null;
 }
 
 /** Null for an error that concerns all types, or may be over soon. */
-function faultOfType(error: unknown): TypeFault | null {
+function faultOfType(error: unknown, { type, reading, previous }: BeingRead): TypeFault | null {
   if (error instanceof TooManyResults || error instanceof IncompleteListing) {
-    return { fault: error.message, isCovered: true };
+    return { fault: error.message, isCovered: true, account: null };
   }
   if (!(error instanceof QontoRefusal) || error.status === 401) return null;
-  return { fault: error.message, isCovered: ![403, 404].includes(error.status) };
+  const fault = error.message;
+  if (![403, 404].includes(error.status)) return { fault, isCovered: true, account: null };
+  if (/\bscope\b/i.test(error.detail)) return { fault, isCovered: false, account: null };
+  const id = reading?.accounts[0] ?? null;
+  if (reading !== null && id !== null)
+    return { fault, isCovered: false, account: { id, next: withoutAccount(reading) } };
+  // What was listed before is expected to be listed again: nothing says that the token may not.
+  return { fault, isCovered: completeUntilOf(type, previous) !== null, account: null };
 }
 
 /** Writes down what was found and how far the run is, and announces what was missed. Throws LeaseLost. */
@@ -197,7 +220,7 @@ async function finish(run: Run, turn: Turn): Promise<void> {
   const { connection, context } = turn;
   const { env, world } = context;
   const now = world.now();
-  const result = finishRun(run, now);
+  const result = finishRun(run, turn.previous, now);
   const finished = {
     result: JSON.stringify(result),
     reconciledUntil: isComplete(run) ? run.as_of : null,

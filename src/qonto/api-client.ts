@@ -73,14 +73,14 @@ export class QontoRefusal extends Error {
   readonly detail: string;
 
   constructor(status: number, detail: string, code: string | null = null) {
-    super(`Qonto ${status < 300 ? "answers" : "refuses"} (${status}): ${detail}`);
+    super(`Qonto ${verbOf(status)} (${status}): ${detail}`);
     this.status = status;
     this.detail = detail;
     this.code = code;
   }
 }
 
-/** Qonto did not answer, has a fault of its own, or limits the rate: the same call may succeed later. */
+/** Qonto did not answer, or not with JSON, has a fault of its own, or limits the rate: the same call may succeed later. */
 export class QontoUnavailable extends Error {
   override readonly name = "QontoUnavailable";
   /** Null: there was no answer. */
@@ -89,10 +89,14 @@ export class QontoUnavailable extends Error {
   readonly retryAfterSeconds: number | null;
 
   constructor(status: number | null, why: string, retryAfterSeconds: number | null = null) {
-    super(status === null ? `Qonto's API does not answer: ${why}.` : `Qonto refuses (${status}): ${why}`);
+    super(status === null ? `Qonto's API does not answer: ${why}.` : `Qonto ${verbOf(status)} (${status}): ${why}`);
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;
   }
+}
+
+function verbOf(status: number): string {
+  return status < 300 ? "answers" : "refuses";
 }
 
 /** A query that has more results than Qonto lists. */
@@ -261,6 +265,7 @@ export class QontoClient {
     if (outcome.status < 200 || outcome.status > 299) throw this.#errorOf(outcome, json);
     const parsed = schema.safeParse(json);
     if (parsed.success) return parsed.data;
+    if (json === undefined) throw new QontoUnavailable(outcome.status, "its answer is no JSON, or was cut off.");
     const place = parsed.error.issues[0]?.path.join(".") || "no JSON object";
     throw new QontoRefusal(outcome.status, `its answer is not as documented (${place}).`);
   }

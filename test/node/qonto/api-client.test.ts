@@ -239,6 +239,17 @@ describe("an error", () => {
     expect(error).toMatchObject({ name: "QontoRefusal", status: 200, detail: "its answer is not as documented (id)." });
   });
 
+  it.each(["", '{"id": "1", "na', "<!doctype html><title>Be right back</title>"])(
+    "is over soon when a 2xx has no JSON: %s",
+    async (body) => {
+      const error = await failing({ status: 200, body });
+      expect(error).toMatchObject({
+        name: "QontoUnavailable",
+        message: "Qonto answers (200): its answer is no JSON, or was cut off.",
+      });
+    },
+  );
+
   it("is a redirect: the token is not for the host behind it", async () => {
     const error = await failing({ status: 302, headers: { location: `${api.url}/elsewhere` } });
     expect(error).toMatchObject({ name: "QontoRefusal", status: 302 });

@@ -244,6 +244,18 @@ describe("a request of the operator's", () => {
     expect((await connectionOf(id)).reconciliationSince).toBeNull();
   });
 
+  it("floods no destination with changes of before it was connected", async () => {
+    const { relay, id } = await filled();
+    const updated_at = new Date(relay.now - 200 * 86_400_000).toISOString();
+    for (const type of ["v1/transactions", "v1/transfers"] as const) relay.qonto.bank.make(type, { updated_at });
+    await requestReconciliation(database, id, { now: relay.now, since: 0 });
+    await reconcile(relay, id);
+    await relay.runQueues();
+    expect(typesOf(await connectionOf(id)).get("v1/transactions")).toMatchObject({ missing: 1 });
+    expect((await stateOf(relay)).size).toBe(await countRows("resources"));
+    expect(deliveredIds(relay)).toEqual([]);
+  });
+
   it("is kept while another run is in progress, which has begun before", async () => {
     const { relay, id } = await filled();
     await reconcile(relay, id, { requests: 2 });

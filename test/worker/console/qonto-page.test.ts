@@ -119,6 +119,7 @@ describe("the page Qonto", () => {
     const last = {
       ...began,
       finished_at: relay.now - MINUTE_MS,
+      account_ids: [],
       next_due_at: relay.now,
       types: [
         { ...compared, type: "v1/transactions", listed: 1_200, missing: 3, drifted: 1 },
