@@ -100,7 +100,7 @@ async function request({ config, world }: TokenContext, exchange: Exchange): Pro
   const options: oauth.TokenEndpointRequestOptions = {
     signal: timeout.signal,
     headers: application.stagingToken === null ? {} : { "x-qonto-staging-token": application.stagingToken },
-    // On the operator's own machine: QONTO_OAUTH_URL is https elsewhere.
+    // On a developer's machine alone: src/config.ts takes no http elsewhere.
     [oauth.allowInsecureRequests]: application.oauthUrl.startsWith("http:"),
     [oauth.customFetch]: async (url, init) => (answer = await world.fetch(url, init)),
   };
