@@ -31,6 +31,9 @@ const LARGEST_PAGE = 100;
 /** Qonto lists no more results of one query than this. */
 export const MOST_RESULTS = 10_000;
 
+/** A hundred items take a fraction of it. */
+const LARGEST_ANSWER_BYTES = 8_000_000;
+
 /** Of an error's text, which others write, so much is kept. */
 const DETAIL_CHARACTERS = 200;
 
@@ -312,7 +315,7 @@ export class QontoClient {
       timeout.abort(new DOMException("Qonto does not answer in time", "TimeoutError")),
     );
     try {
-      return await send(url, { ...init, signal: timeout.signal }, world);
+      return await send(url, { ...init, signal: timeout.signal, mostBytes: LARGEST_ANSWER_BYTES }, world);
     } finally {
       clearTimer();
     }

@@ -246,6 +246,20 @@ describe("an error", () => {
   });
 });
 
+it.each([200, 500])("reads no more than 8 MB of an answer of status %i", async (status) => {
+  api.answer = () => ({
+    status,
+    headers: { "content-type": "application/json" },
+    body: `["${"x".repeat(8_000_000)}"]`,
+  });
+  await expect(client.post("/v2/things", {}, z.unknown())).rejects.toMatchObject({
+    name: "QontoUnavailable",
+    message: "Qonto's API does not answer: the answer is too large.",
+  });
+  api.answer = () => ({ headers: { "content-type": "application/json" }, body: `"${"x".repeat(7_999_998)}"` });
+  expect(await client.get("/v2/things", z.string())).toHaveLength(7_999_998);
+});
+
 describe("a Worker, which goes on later,", () => {
   /** Waits end at once, and the timeouts of requests when a test says so. */
   function worker() {
