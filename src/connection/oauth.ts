@@ -1,11 +1,15 @@
 import * as oauth from "oauth4webapi";
 import type { QontoApplication } from "../config.ts";
+import { bounded } from "../platform/http.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import type { ConnectionContext } from "./context.ts";
 
 /** Qonto's OAuth server: docs.qonto.com/api-reference/business-api/authentication. Its answers are values, none is thrown. */
 
 const ANSWERS_WITHIN_MS = 10_000;
+
+/** Tokens take a few kilobytes. */
+const LARGEST_ANSWER_BYTES = 100_000;
 
 /** As Qonto documents it. */
 const ACCESS_TOKEN_SECONDS = 3_600;
@@ -109,9 +113,9 @@ async function request(
   const options: oauth.TokenEndpointRequestOptions = {
     signal: timeout.signal,
     headers: application.stagingToken === null ? {} : { "x-qonto-staging-token": application.stagingToken },
-    // On the operator's own machine: QONTO_OAUTH_URL is https elsewhere.
+    // On a developer's machine alone: src/config.ts takes no http elsewhere.
     [oauth.allowInsecureRequests]: application.oauthUrl.startsWith("http:"),
-    [oauth.customFetch]: async (url, init) => (answer = await world.fetch(url, init)),
+    [oauth.customFetch]: async (url, init) => (answer = bounded(await world.fetch(url, init), LARGEST_ANSWER_BYTES)),
   };
   const client = { client_id: application.clientId };
   const authentication = oauth.ClientSecretPost(application.clientSecret);

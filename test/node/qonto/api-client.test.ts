@@ -257,6 +257,20 @@ describe("an error", () => {
   });
 });
 
+it.each([200, 500])("reads no more than 8 MB of an answer of status %i", async (status) => {
+  api.answer = () => ({
+    status,
+    headers: { "content-type": "application/json" },
+    body: `["${"x".repeat(8_000_000)}"]`,
+  });
+  await expect(client.post("/v2/things", {}, z.unknown())).rejects.toMatchObject({
+    name: "QontoUnavailable",
+    message: "Qonto's API does not answer: the answer is too large.",
+  });
+  api.answer = () => ({ headers: { "content-type": "application/json" }, body: `"${"x".repeat(7_999_998)}"` });
+  expect(await client.get("/v2/things", z.string())).toHaveLength(7_999_998);
+});
+
 describe("a Worker, which goes on later,", () => {
   /** Waits end at once, and the timeouts of requests when a test says so. */
   function worker() {
@@ -312,4 +326,19 @@ it("says nothing of the credentials in its errors", async () => {
     expect(error).toBeInstanceOf(Error);
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("very-secret");
   }
+});
+
+it("shows no credential and no secret that Qonto repeats in an error", async () => {
+  const headers = { "x-qonto-staging-token": "very-secret-staging" };
+  const authorization = { header: async () => "Bearer very-secret-token", renewed: async () => false };
+  const repeating = open(api.url, { headers, authorization });
+  api.answer = ({ headers: got, body }) => ({
+    status: 422,
+    body: {
+      detail: `bad: ${body}, ${String(got.authorization)}, ${String(got["x-qonto-staging-token"])}${"x".repeat(200)}`,
+    },
+  });
+  await expect(repeating.post("/v2/things", { secret: "whsec_very-secret", types: [] }, item)).rejects.toMatchObject({
+    detail: expect.stringContaining('bad: {"secret":"[secret]","types":[]}, Bearer [secret], [secret]xx'),
+  });
 });

@@ -302,6 +302,28 @@ describe("a callback is refused", () => {
   });
 });
 
+it("nothing is connected by an answer that does not end, and it is not read on", async () => {
+  const { relay, callback } = await relayWithCallback();
+  const read: { bytes: number; isEnded: boolean } = { bytes: 0, isEnded: false };
+  const fetch = async () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => {
+          controller.enqueue(new Uint8Array(10_000).fill(32));
+          read.bytes += 10_000;
+          if (read.bytes >= 5_000_000) controller.close();
+        },
+        cancel: () => void (read.isEnded = true),
+      }),
+      { headers: { "content-type": "application/json" } },
+    );
+  Object.assign(relay.qonto, { fetch });
+  expect(await finish(relay, callback)).toEqual({ state: "refused", why: "unavailable" });
+  expect(read.isEnded).toBe(true);
+  expect(read.bytes).toBeLessThan(500_000);
+  expect(await connections()).toEqual([]);
+});
+
 it("an authorization that is a day old is deleted, and no younger one", async () => {
   const relay = relayToConnect();
   await begin(relay);
