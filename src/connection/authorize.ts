@@ -9,7 +9,7 @@ import { findConnectionId, saveConnection } from "../store/connection-status.ts"
 import type { Connection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
 import type { ConnectionContext } from "./context.ts";
-import { authorizationUrl, exchangeCode } from "./oauth.ts";
+import { authorizationUrl, exchangeCode, isErrorCode } from "./oauth.ts";
 import { type CompleteTokens, toStored } from "./tokens.ts";
 
 const ID_PREFIX = "con";
@@ -86,37 +86,43 @@ export async function finishAuthorization(
   { callback, owner }: Callback,
 ): Promise<Finished> {
   const now = context.world.now();
-  const finished = await finish(context, callback.searchParams, owner);
+  const { cause, ...finished } = await finish(context, callback.searchParams, owner);
   logLine("connection", {
     message: finished.state === "connected" ? "authorization.finished" : "authorization.refused",
     connection_id: finished.state === "connected" ? finished.connectionId : undefined,
     reason: finished.state === "refused" ? finished.why : undefined,
+    cause,
     duration_ms: context.world.now() - now,
   });
   return finished;
 }
 
-async function finish(context: ConnectionContext, given: URLSearchParams, owner: string | null): Promise<Finished> {
+/** With what the log says of a refusal besides, which holds nothing secret. */
+type Caused = Finished & { readonly cause?: string | undefined };
+
+async function finish(context: ConnectionContext, given: URLSearchParams, owner: string | null): Promise<Caused> {
   const { config, world } = context;
   const state = await digestOf(given.get("state") ?? "");
   const used = await useBy(context, state, owner);
   if (used.state !== "usable") return refused(used.state);
   const error = given.get("error");
-  if (error !== null) return refused(errorReasons.get(error) ?? "failed");
+  if (error !== null)
+    return refused(errorReasons.get(error) ?? "failed", isErrorCode(error) ? error : "no error code of OAuth");
   const code = given.get("code");
   const verifier = await decrypt(config.encryptionKeys, used.verifier, state);
-  if (code === null || verifier === null) return refused("failed");
+  if (code === null) return refused("failed", "The callback has no code.");
+  if (verifier === null) return refused("failed", "No key of ENCRYPTION_KEYS decrypts the verifier.");
 
   const askedAt = world.now();
   const answer = await exchangeCode({ code, redirectUri: used.redirectUri, verifier }, context);
-  if (answer.state === "unavailable") return refused("unavailable");
-  if (answer.state === "refused") return refused("failed");
+  if (answer.state === "unavailable") return refused("unavailable", answer.why);
+  if (answer.state === "refused") return refused("failed", answer.code);
   const { refreshToken, scopes } = answer.tokens;
   // Without one the connection would end in an hour.
-  if (refreshToken === null) return refused("failed");
+  if (refreshToken === null) return refused("failed", "Qonto grants no refresh token: see the scope offline_access.");
   const tokens = { ...answer.tokens, refreshToken, scopes: scopes ?? wantedScopes(config.qonto.types) };
   const bank = await findBank(tokens, context);
-  if ("why" in bank) return refused(bank.why);
+  if ("why" in bank) return refused(bank.why, bank.cause);
   const relayUrl = used.redirectUri.slice(0, -CALLBACK_PATH.length);
   const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...bank }, context);
   return { state: "connected", connectionId: id, organizationName };
@@ -129,8 +135,8 @@ const errorReasons: ReadonlyMap<string, Refusal> = new Map([
   ["temporarily_unavailable", "unavailable"],
 ]);
 
-function refused(why: Refusal): Finished {
-  return { state: "refused", why };
+function refused(why: Refusal, cause?: string): Caused {
+  return { state: "refused", why, cause };
 }
 
 async function useBy(
@@ -153,7 +159,7 @@ interface FoundBank {
 async function findBank(
   { accessToken }: CompleteTokens,
   { config, world }: ConnectionContext,
-): Promise<FoundBank | { readonly why: "unavailable" | "failed" }> {
+): Promise<FoundBank | { readonly why: "unavailable" | "failed"; readonly cause: string }> {
   const { apiUrl, stagingToken } = config.qonto;
   const staging = stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken };
   const headers = { ...staging, authorization: `Bearer ${accessToken}` };
@@ -163,8 +169,8 @@ async function findBank(
     const answeredAt = client.answeredAtMs;
     return { organization, historyUntil: answeredAt === null ? world.now() : answeredAt + CLOCK_STEP_MS };
   } catch (error) {
-    if (error instanceof QontoUnavailable) return { why: "unavailable" };
-    if (error instanceof QontoRefusal) return { why: "failed" };
+    if (error instanceof QontoUnavailable) return { why: "unavailable", cause: error.message };
+    if (error instanceof QontoRefusal) return { why: "failed", cause: error.message };
     throw error;
   }
 }

@@ -162,6 +162,7 @@ function toRefusal(answer: Response | null, error: unknown): TokenAnswer {
   return { state: "refused", code: isErrorCode(code) ? code : `HTTP ${status}` };
 }
 
-function isErrorCode(text: string): boolean {
+/** A word of the protocol, and nothing secret. */
+export function isErrorCode(text: string): boolean {
   return /^[a-z_]{1,60}$/.test(text);
 }

@@ -87,6 +87,11 @@ function mayRefresh(
   return (ageMs >= inProgress && ageMs <= GRACE_MS) || ageMs >= inProgress + WRITTEN_WITHIN_MS;
 }
 
+/** Whether its maker may still be waiting for Qonto's answer. */
+function isInProgress({ refreshAttemptedAt }: Pick<Connection, "refreshAttemptedAt">, now: number): boolean {
+  return refreshAttemptedAt !== null && now - refreshAttemptedAt < IN_PROGRESS_MS;
+}
+
 /** How long nothing is asked of Qonto after so many failures in a row. */
 function pauseMs(failures: number): number {
   const minutes = PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1] ?? LONGEST_PAUSE_MINUTES;
@@ -139,7 +144,11 @@ const UNDECRYPTABLE =
 export async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
   const { env, config, world } = context;
   const now = world.now();
-  if (!mayRefresh(seen, now)) return { state: "waiting" };
+  if (!mayRefresh(seen, now)) {
+    // Whoever began it may be gone, with a queue in memory, as that of `npm start`: the next run of the cron would be too late.
+    if (isInProgress(seen, now)) await sendWatchdog(seen.id, context);
+    return { state: "waiting" };
+  }
   const refreshToken = await decrypt(config.encryptionKeys, seen.refreshToken, seen.id);
   if (refreshToken === null) return failUndecryptable(seen, context);
   const attempt = await beginRefresh(env.DB, seen, now);

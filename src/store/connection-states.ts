@@ -4,7 +4,8 @@ import { rowsOf } from "./rows.ts";
 
 export const connectionStatesSql = `
   SELECT id, organization_id AS organizationId, status, connected_at AS connectedAt, reconciled_until AS reconciledUntil,
-    (SELECT min(value ->> 'missingSince') FROM json_each(subscriptions)) AS missingSince
+    CASE subscriptions WHEN '[]' THEN connected_at
+      ELSE (SELECT min(value ->> 'missingSince') FROM json_each(subscriptions)) END AS missingSince
   FROM connections ORDER BY id`;
 
 const connectionState = z.object({
@@ -13,7 +14,7 @@ const connectionState = z.object({
   status: z.enum(["connected", "expired", "revoked"]),
   connectedAt: z.number(),
   reconciledUntil: z.number().nullable(),
-  /** Since when the first of its missing subscriptions is missing; null: none is. */
+  /** Since when the first of its missing subscriptions is missing, or none was ever seen; null: none is missing. */
   missingSince: z.number().nullable(),
 });
 

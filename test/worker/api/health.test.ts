@@ -166,6 +166,16 @@ describe("health", () => {
     expect((await connectionsCheck(relay)).detail).toContain("has been missing for 3601 s");
   });
 
+  it("is degraded when no subscription was ever seen in an hour: Qonto does not list them to this token", async () => {
+    const relay = new TestRelay();
+    await insertConnection(relay.now, { subscriptions: [] });
+    relay.passSeconds(3_600);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(healthy);
+    relay.passSeconds(1);
+    expect((await connectionsCheck(relay)).detail).toContain("has been missing for 3601 s");
+  });
+
   it("is degraded when the state has not been reconciled for more than six hours", async () => {
     const relay = new TestRelay();
     await insertConnection(relay.now);

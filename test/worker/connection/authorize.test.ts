@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { beginAuthorization, finishAuthorization, wantedScopes } from "../../../src/connection/authorize.ts";
 import { listConnections } from "../../../src/store/connections.ts";
 import { qontoApplication } from "../support/connected-relay.ts";
@@ -253,6 +253,23 @@ describe("a callback is refused", () => {
     callback.searchParams.set("error", error);
     expect(await finish(relay, callback)).toEqual({ state: "refused", why });
     await expectNothing(relay);
+  });
+
+  it.each([
+    ["error", "invalid_scope", "invalid_scope"],
+    ["error", "<b>ory_ac_1234</b>", "no error code of OAuth"],
+    ["code", "of-somebody-else", "invalid_grant"],
+  ])("with its cause in the log, and nothing else of the callback: %s=%s", async (name, value, cause) => {
+    const { relay, callback } = await relayWithCallback();
+    callback.searchParams.set(name, value);
+    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    await finish(relay, callback);
+    const lines = log.mock.calls.map(([line]) => line as unknown);
+    log.mockRestore();
+    expect(lines).toContainEqual(
+      expect.objectContaining({ message: "authorization.refused", reason: "failed", cause }),
+    );
+    expect(JSON.stringify(lines)).not.toMatch(/of-somebody-else|ory_ac/);
   });
 
   it("when it has no code", async () => {

@@ -138,6 +138,20 @@ describe("a process that is killed between Qonto's answer and the write", () => 
     expect(await works(relay, connection)).toBe(true);
   });
 
+  it("costs nothing when the message is lost, and the relay is back at once: its first run sends another", async () => {
+    const { relay, connection } = await relayWithOldTokens();
+    const revive = killAtWriteOfTokens(relay);
+    await expect(relay.runCron()).rejects.toThrow("The process is gone");
+    revive();
+    relay.retries.waiting = [];
+    relay.passSeconds(5);
+    await relay.runCron();
+    expect(tokenRequests(relay)).toBe(1);
+    await relay.liveThrough(20);
+    expect(tokenRequests(relay)).toBe(2);
+    expect(await works(relay, connection)).toBe(true);
+  });
+
   it("and again in each further try, ends as expired only once the grace is over", async () => {
     const { relay, connection } = await relayWithOldTokens();
     const revive = killAtWriteOfTokens(relay);
