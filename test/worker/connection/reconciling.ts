@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { isConnectable } from "../../../src/config.ts";
 import { isReconciliationDue, reconcileConnection } from "../../../src/connection/reconcile.ts";
 import { Counters } from "../../../src/domain/counters.ts";
 import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
@@ -63,9 +64,9 @@ function contextOf(relay: TestRelay, onCall: OnCall, counters: Counters) {
   const fetch = (url: string, init: RequestInit) => onCall(url, () => relay.qonto.fetch(url, init));
   const world = { ...realWorld, now, setTimer, fetch };
   const opened = openBindings(world)(bindings);
-  const { qonto, ...config } = readConfig(opened);
-  if (qonto === null) throw new Error("The relay is no application of Qonto's");
-  return { env: opened, config: { ...config, qonto }, world, counters };
+  const config = readConfig(opened);
+  if (!isConnectable(config)) throw new Error("The relay is no application of Qonto's");
+  return { env: opened, config, world, counters };
 }
 
 /** Turns, a minute apart, until no run is in progress or due. Answers how many there were. */

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { isConnectable } from "../../../src/config.ts";
 import type { LookAfterContext } from "../../../src/connection/context.ts";
 import { lookAfterConnections } from "../../../src/connection/look-after.ts";
 import { Counters } from "../../../src/domain/counters.ts";
@@ -19,8 +20,8 @@ export function contextOf(relay: TestRelay): LookAfterContext {
   const world = { ...realWorld, now, setTimer, random: () => 0, fetch: relay.qonto.fetch };
   const opened = openBindings(world)(relay.env);
   const config = readConfig(opened);
-  if (config.qonto === null) throw new Error("The relay is no application of Qonto's");
-  return { env: opened, config: { ...config, qonto: config.qonto }, world, counters: new Counters() };
+  if (!isConnectable(config)) throw new Error("The relay is no application of Qonto's");
+  return { env: opened, config, world, counters: new Counters() };
 }
 
 /** The cron's task by itself, for tests that live through days. */

@@ -1,4 +1,5 @@
 import { type Connection, claimConnection, findConnection, releaseConnection } from "../../../src/store/connections.ts";
+import { isConnectable } from "../../../src/config.ts";
 import type { Budget, ConnectionContext } from "../../../src/connection/context.ts";
 import { checkSubscriptions } from "../../../src/connection/subscriptions.ts";
 import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
@@ -80,15 +81,15 @@ export class SubscriptionScene {
 
   get context(): ConnectionContext {
     const env = openBindings(this.relay.clock)(this.relay.env);
-    const { qonto, ...config } = readConfig(env);
-    if (qonto === null) throw new Error("The relay is no application of Qonto's");
+    const config = readConfig(env);
+    if (!isConnectable(config)) throw new Error("The relay is no application of Qonto's");
     const { now, setTimer } = this.relay.clock;
     const fetch = (url: string, init: RequestInit) => {
       this.authorizations.add(new Headers(init.headers).get("authorization") ?? "");
       return this.onCall(`${init.method} ${new URL(url).pathname}`, () => this.qonto.fetch(url, init));
     };
     const world = { ...realWorld, now, setTimer, fetch };
-    return { env, config: { ...config, qonto }, world };
+    return { env, config, world };
   }
 
   /** Somebody else's, of the same member and application. */

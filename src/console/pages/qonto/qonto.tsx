@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { reconcileConnection, removeConnection } from "../../../api/actions/connections.ts";
+import { connectionContext, reconcileConnection, removeConnection } from "../../../api/actions/connections.ts";
 import { beginAuthorization } from "../../../connection/authorize.ts";
 import { type Config, readConfig } from "../../../env.ts";
 import type { World } from "../../../platform/world.ts";
@@ -14,7 +14,6 @@ import { Press, moment } from "../../ui/form.tsx";
 import { Bare, Page } from "../../ui/layout.tsx";
 import { EmptyState } from "../../ui/table.tsx";
 import { Application, SetUp } from "./application.tsx";
-import { connectionContext } from "./connection-context.ts";
 import { ConnectionSection } from "./connection.tsx";
 
 const reconcileForm = z.object({ since: moment.optional() });
