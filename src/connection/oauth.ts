@@ -99,7 +99,7 @@ async function request({ config, world }: TokenContext, exchange: Exchange): Pro
   let answer: Response | null = null;
   const options: oauth.TokenEndpointRequestOptions = {
     signal: timeout.signal,
-    headers: application.stagingToken === null ? {} : { "x-qonto-staging-token": application.stagingToken },
+    headers: stagingHeader(application),
     // On the operator's own machine: QONTO_OAUTH_URL is https elsewhere.
     [oauth.allowInsecureRequests]: application.oauthUrl.startsWith("http:"),
     [oauth.customFetch]: async (url, init) => (answer = await world.fetch(url, init)),
@@ -116,6 +116,11 @@ async function request({ config, world }: TokenContext, exchange: Exchange): Pro
   return exchanged.state === "late"
     ? { state: "unavailable", why: "Qonto does not answer in time" }
     : toRefusal(answer, exchanged.error);
+}
+
+/** Without it the sandbox takes no request, of the API neither. */
+export function stagingHeader({ stagingToken }: QontoApplication): Record<string, string> {
+  return stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken };
 }
 
 function endpointsOf({ oauthUrl }: QontoApplication) {

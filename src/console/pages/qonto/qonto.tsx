@@ -4,7 +4,7 @@ import { beginAuthorization } from "../../../connection/authorize.ts";
 import { type Config, readConfig } from "../../../env.ts";
 import type { World } from "../../../platform/world.ts";
 import { type Connection, listConnections } from "../../../store/connections.ts";
-import { addresses, connectAddress } from "../../addresses.ts";
+import { addresses, callbackAddress, connectAddress } from "../../addresses.ts";
 import { redirectDone } from "../../flash.ts";
 import { goOn } from "../../go-on.ts";
 import { type Console, readForm } from "../../requests.ts";
@@ -40,7 +40,8 @@ export function addQonto(pages: Console, world: World): void {
     const credential = c.get("credential");
     if (credential === undefined) throw new Error("An authorization of nobody");
     const owner = await keepAuthorization(c, context.config, credential, world);
-    const { url } = await beginAuthorization(context, { relayUrl: new URL(c.req.url).origin, owner });
+    const redirectUri = new URL(c.req.url).origin + callbackAddress;
+    const { url } = await beginAuthorization(context, { redirectUri, owner });
     return goOn(
       c,
       url,
