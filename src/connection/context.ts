@@ -1,6 +1,5 @@
 import type { Counters } from "../domain/counters.ts";
-import type { ConnectableConfig } from "../config.ts";
-import type { Env } from "../env.ts";
+import type { ConnectableConfig, Env } from "../env.ts";
 import type { World } from "../platform/world.ts";
 
 /** What work on a connection needs. */

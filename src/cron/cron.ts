@@ -1,5 +1,4 @@
-import { isConnectable } from "../config.ts";
-import { tryReadConfig } from "../env.ts";
+import { isConnectable, tryReadConfig } from "../env.ts";
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeCounters } from "../store/counters.ts";
 import { readCronState, writeCronState } from "../store/cron-state.ts";

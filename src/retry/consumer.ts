@@ -2,8 +2,7 @@ import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { delaySecondsUntil } from "../deliver/drain-messages.ts";
 import type { DeliverContext } from "../deliver/context.ts";
-import { type Config, isConnectable } from "../config.ts";
-import type { Env } from "../env.ts";
+import { type Config, type Env, isConnectable } from "../env.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { drainDestination } from "./drain-destination.ts";
 

@@ -1,9 +1,8 @@
 import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
 import { type LastRun, type Run, readLastRun, readProgress } from "../../connection/run.ts";
-import { isConnectable } from "../../config.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
-import { readConfig } from "../../env.ts";
+import { isConnectable, readConfig } from "../../env.ts";
 import type { World } from "../../platform/world.ts";
 import { type Connection, deleteConnection, findConnection } from "../../store/connections.ts";
 import { requestReconciliation } from "../../store/reconciliation.ts";

@@ -1,8 +1,7 @@
 import { env } from "cloudflare:workers";
-import { isConnectable } from "../../../src/config.ts";
 import { isReconciliationDue, reconcileConnection } from "../../../src/connection/reconcile.ts";
 import { Counters } from "../../../src/domain/counters.ts";
-import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
+import { type Bindings, isConnectable, openBindings, readConfig } from "../../../src/env.ts";
 import { encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, claimConnection, findConnection, releaseConnection } from "../../../src/store/connections.ts";

@@ -1,9 +1,8 @@
 import { env } from "cloudflare:workers";
-import { isConnectable } from "../../../src/config.ts";
 import type { LookAfterContext } from "../../../src/connection/context.ts";
 import { lookAfterConnections } from "../../../src/connection/look-after.ts";
 import { Counters } from "../../../src/domain/counters.ts";
-import { openBindings, readConfig } from "../../../src/env.ts";
+import { isConnectable, openBindings, readConfig } from "../../../src/env.ts";
 import { decrypt, encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, findConnection } from "../../../src/store/connections.ts";

@@ -1,8 +1,7 @@
 import { type Connection, claimConnection, findConnection, releaseConnection } from "../../../src/store/connections.ts";
-import { isConnectable } from "../../../src/config.ts";
 import type { Budget, ConnectionContext } from "../../../src/connection/context.ts";
 import { checkSubscriptions } from "../../../src/connection/subscriptions.ts";
-import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
+import { type Bindings, isConnectable, openBindings, readConfig } from "../../../src/env.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import type { Subscription } from "../../support/qonto-server/subscriptions-api.ts";
 import type { Scope } from "../../support/qonto-server/scopes.ts";
