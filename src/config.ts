@@ -29,6 +29,15 @@ export interface Config {
   readonly faults: readonly ConfigFault[];
 }
 
+/** Of a relay that can be connected to Qonto. */
+export interface ConnectableConfig extends Config {
+  readonly qonto: QontoApplication;
+}
+
+export function isConnectable(config: Config): config is ConnectableConfig {
+  return config.qonto !== null;
+}
+
 /** The relay as an OAuth application of Qonto's, and what it is to look after there. */
 export interface QontoApplication {
   readonly clientId: string;

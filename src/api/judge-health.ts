@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import type { ConfigFault } from "../config.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
-import type { ConnectionState } from "../store/connection-states.ts";
+import type { ConnectionHealth } from "../store/connection-health.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
 import { isoTime } from "./responses.ts";
@@ -133,7 +133,7 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
 }
 
 /** It names connections, and no organization: `/health` is public. */
-function checkConnections(connections: readonly ConnectionState[], now: number): Check {
+function checkConnections(connections: readonly ConnectionHealth[], now: number): Check {
   const faults = connections.flatMap((connection) => faultOfConnection(connection, now) ?? []);
   const { length } = connections;
   const connected = `${length} ${length === 1 ? "connection" : "connections"} to Qonto, none at fault.`;
@@ -141,7 +141,7 @@ function checkConnections(connections: readonly ConnectionState[], now: number):
 }
 
 /** What is wrong with a connection, and what to do; null: nothing. */
-function faultOfConnection(connection: ConnectionState, now: number): string | null {
+function faultOfConnection(connection: ConnectionHealth, now: number): string | null {
   const { id, status, connectedAt, missingSince, reconciledUntil } = connection;
   if (status !== "connected") {
     return `The connection ${id} is ${status}: connect it again on the console's page Qonto.`;

@@ -1,8 +1,13 @@
 import { logLine } from "../platform/log.ts";
 import { sleep } from "../platform/timeout.ts";
 import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
-import { deleteClaimedConnection } from "../store/connection-subscriptions.ts";
-import { type Connection, claimConnection, findConnection, releaseConnection } from "../store/connections.ts";
+import {
+  type Connection,
+  claimConnection,
+  deleteClaimedConnection,
+  findConnection,
+  releaseConnection,
+} from "../store/connections.ts";
 import { ConnectionFault, type ConnectionContext } from "./context.ts";
 import { openQonto } from "./open-qonto.ts";
 import { callbackUrlOf, ownAmong } from "./subscription-plan.ts";

@@ -112,7 +112,7 @@ async function request(
   let answer: Response | null = null;
   const options: oauth.TokenEndpointRequestOptions = {
     signal: timeout.signal,
-    headers: application.stagingToken === null ? {} : { "x-qonto-staging-token": application.stagingToken },
+    headers: stagingHeader(application),
     // On a developer's machine alone: src/config.ts takes no http elsewhere.
     [oauth.allowInsecureRequests]: application.oauthUrl.startsWith("http:"),
     [oauth.customFetch]: async (url, init) => (answer = bounded(await world.fetch(url, init), LARGEST_ANSWER_BYTES)),
@@ -129,6 +129,11 @@ async function request(
   return exchanged.state === "late"
     ? { state: "unavailable", why: "Qonto does not answer in time", mayBeExchanged: true }
     : toRefusal(answer, exchanged.error);
+}
+
+/** Without it the sandbox takes no request, of the API neither. */
+export function stagingHeader({ stagingToken }: QontoApplication): Record<string, string> {
+  return stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken };
 }
 
 function endpointsOf({ oauthUrl }: QontoApplication) {

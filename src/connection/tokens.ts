@@ -88,8 +88,9 @@ function mayRefresh(
 }
 
 /** Whether its maker may still be waiting for Qonto's answer. */
-function isInProgress({ refreshAttemptedAt }: Pick<Connection, "refreshAttemptedAt">, now: number): boolean {
-  return refreshAttemptedAt !== null && now - refreshAttemptedAt < IN_PROGRESS_MS;
+function isInProgress(connection: Pick<Connection, "refreshAttemptedAt" | "refreshFailures">, now: number): boolean {
+  const { refreshAttemptedAt } = connection;
+  return refreshAttemptedAt !== null && now - refreshAttemptedAt < inProgressMs(connection);
 }
 
 /** How long nothing is asked of Qonto after so many failures in a row. */
@@ -146,7 +147,7 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
   const now = world.now();
   if (!mayRefresh(seen, now)) {
     // Whoever began it may be gone, with a queue in memory, as that of `npm start`: the next run of the cron would be too late.
-    if (isInProgress(seen, now)) await sendWatchdog(seen.id, context);
+    if (isInProgress(seen, now)) await sendWatchdog(seen, context);
     return { state: "waiting" };
   }
   const refreshToken = await decrypt(config.encryptionKeys, seen.refreshToken, seen.id);

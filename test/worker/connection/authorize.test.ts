@@ -11,13 +11,14 @@ beforeEach(emptyDatabase);
 
 const OWNER = "what the browser keeps";
 const RELAY_URL = "https://relay.test";
+const REDIRECT_URI = `${RELAY_URL}/console/qonto/callback`;
 
 function relayToConnect(): TestRelay {
   return new TestRelay(qontoApplication);
 }
 
 function begin(relay: TestRelay): Promise<{ readonly url: string }> {
-  return relay.clock.waitFor(beginAuthorization(contextOf(relay), { relayUrl: RELAY_URL, owner: OWNER }));
+  return relay.clock.waitFor(beginAuthorization(contextOf(relay), { redirectUri: REDIRECT_URI, owner: OWNER }));
 }
 
 /** What the operator does at Qonto: where its redirect leads. */
@@ -160,7 +161,7 @@ describe("what the relay asks for", () => {
     expect(Object.fromEntries(searchParams)).toEqual({
       response_type: "code",
       client_id: qontoApplication.QONTO_CLIENT_ID,
-      redirect_uri: "https://relay.test/console/qonto/callback",
+      redirect_uri: REDIRECT_URI,
       scope: wantedScopes(null).join(" "),
       state: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),

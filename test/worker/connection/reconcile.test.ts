@@ -124,7 +124,7 @@ function loseADay({ relay }: Scene): number {
 }
 
 describe("a day of lost webhooks", () => {
-  it("is found in one turn, and goes to each destination that matches, once", async () => {
+  it("is found in one run of the cron, and goes to each destination that matches, once", async () => {
     const scene = await filled(makeOneOfEach);
     const { relay, id } = scene;
     const cards = "https://cards.example.com/hook";

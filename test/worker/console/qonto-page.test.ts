@@ -46,7 +46,7 @@ describe("the page Qonto", () => {
     expect(text).toContain("No organization is connected");
     expect(text).toContain("Environment production Client id qonto-client-id Redirect URI https://relay.test/console/");
     expect(text).toContain("Scopes offline_access, organization.read, webhook, card.read");
-    expect(text).toContain("Event types v1/cards First reading transactions of the last 7 days");
+    expect(text).toContain("Event types v1/cards First reconciliation transactions of the last 7 days");
     expect(text).not.toContain(qontoApplication.QONTO_CLIENT_SECRET);
   });
 

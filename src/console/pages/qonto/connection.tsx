@@ -1,3 +1,4 @@
+import { callbackUrlOf } from "../../../connection/subscription-plan.ts";
 import type { Config } from "../../../env.ts";
 import type { Connection, ConnectionSubscription } from "../../../store/connections.ts";
 import { connectAddress, connectionActionAddress, organizationAddress } from "../../addresses.ts";
@@ -78,7 +79,7 @@ function About({ connection }: ConnectionProps) {
         Environment: environment,
         Connected: <Time at={connectedAt} />,
         Ended: endedAt === null ? null : <Time at={endedAt} />,
-        "Webhooks to": <bdi class="mono">{`${relayUrl}/webhooks/qonto`}</bdi>,
+        "Webhooks to": <bdi class="mono">{callbackUrlOf(relayUrl)}</bdi>,
         Scopes: <Names names={scopes} most={20} />,
       }}
     />
