@@ -2,6 +2,7 @@ import type { Database } from "../../../src/store/database.ts";
 import type { Attempt, Delivery, DeliveryKey } from "../../../src/domain/delivery.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
 import type { RelayEvent } from "../../../src/domain/event.ts";
+import { type OperationalEvent, operationalEvent, operationalSamples } from "../../../src/domain/operational-event.ts";
 import type { Replay } from "../../../src/domain/replay.ts";
 import { type Quarantined, quarantineId } from "../../../src/store/quarantine.ts";
 import type { CutOff } from "../../../src/store/retention.ts";
@@ -18,10 +19,10 @@ export type StoreMove = (db: Database, chance: Chance) => Promise<unknown>;
 export const START = Date.parse("2026-03-01T12:00:00Z");
 const HOUR_MS = 3_600_000;
 
-export const eventIds = ["e1", "e2", "e3", "e4", "e5", "reconciled_é𝄞"];
+export const eventIds = ["e1", "e2", "e3", "e4", "e5", "reconciled_é𝄞", "relay_connection_lost_1"];
 export const destinationIds = ["d1", "d2", "d3"];
 export const organizationIds = ["o1", "o2"];
-export const types = ["v1/transactions", "v1/organizations"];
+export const types = ["v1/transactions", "v1/organizations", "relay.connection.lost"];
 export const instants = [0, 1000, 2000, 3000, 60_000, 61_000, HOUR_MS, 2 * HOUR_MS].map((ms) => START + ms);
 
 export function pick<Item>(chance: Chance, items: readonly Item[]): Item {
@@ -58,12 +59,18 @@ export function eventBy(chance: Chance, id = pick(chance, eventIds)): RelayEvent
   };
 }
 
+export function operationalEventBy(chance: Chance): OperationalEvent {
+  const type = "relay.connection.lost";
+  const organizationId = pick(chance, [null, ...organizationIds]);
+  return operationalEvent(type, { transition: "1", organizationId, at: at(chance), data: operationalSamples[type] });
+}
+
 export function destinationBy(chance: Chance): Destination {
   return {
     id: pick(chance, destinationIds),
     url: "https://destination.example.com/hook",
     description: pick(chance, [null, "The destination's"]),
-    types: pick(chance, [[], ["v1/*"], ["v1/transactions"]]),
+    types: pick(chance, [[], ["v1/*"], ["v1/transactions"], ["relay.*"]]),
     organizations: pick(chance, [null, ["o1"]]),
     enabled: chance() < 0.9,
     retryScheduleSeconds: pick(chance, [null, [1, 5]]),

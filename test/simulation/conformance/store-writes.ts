@@ -12,6 +12,7 @@ import * as keys from "../../../src/store/idempotency-keys.ts";
 import * as drain from "../../../src/store/drain.ts";
 import { markUnmatchedAndFindLeased } from "../../../src/store/leases.ts";
 import { writeCronState } from "../../../src/store/cron-state.ts";
+import { recordOperationalEvent } from "../../../src/store/operational-events.ts";
 import * as quarantine from "../../../src/store/quarantine.ts";
 import { insertStage } from "../../../src/store/registrations.ts";
 import { replayDeliveries } from "../../../src/store/replay-deliveries.ts";
@@ -36,6 +37,7 @@ import {
   isSo,
   keyBy,
   leaseBy,
+  operationalEventBy,
   organizationIds,
   perhapsAt,
   pick,
@@ -64,6 +66,14 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       { queuedAt: at(chance), leaseUntil: at(chance), also: [events.loadEvents(db, some(chance, eventIds))] },
     ),
   recordOnce: (db, chance) => events.recordOnce(db, eventBy(chance)).run(),
+  recordOperationalEvent: (db, chance) => {
+    const onlyIf = {
+      sql: "EXISTS (SELECT 1 FROM destinations WHERE id = ?13)",
+      parameters: [pick(chance, destinationIds)],
+    };
+    const event = operationalEventBy(chance);
+    return recordOperationalEvent(db, event, isSo(chance) ? onlyIf : undefined).run();
+  },
   claimEvents: (db, chance) =>
     claimEvents(
       db,

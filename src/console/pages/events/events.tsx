@@ -59,7 +59,7 @@ export function addEvents(pages: Console, world: World): void {
       <ListPage
         title="Events"
         here={addresses.events}
-        lead="What Qonto sent and what the relay tells itself, newest first, and where it was delivered."
+        lead="What Qonto sent, and the relay's own events, newest first, and where they were delivered."
         filters={<ListFilters query={query} />}
         caption="Events, newest first"
         rows={events.map(withSummary)}

@@ -22,7 +22,7 @@ export function Journey({ found }: JourneyProps) {
       <ol class="timeline card">
         {isOperational(found.event) ? (
           <Step tone="ok" title="Recorded" at={found.event.receivedAt}>
-            The relay made the event and stored it together with the change that it tells.
+            The relay made the event and stored it together with the change that it reports.
           </Step>
         ) : (
           <Step tone="ok" title="Received" at={found.event.receivedAt}>
