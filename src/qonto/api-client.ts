@@ -205,14 +205,14 @@ export class QontoClient {
     query: Query = {},
   ): Promise<Page<z.output<Schema>>> {
     const pageOfItems = pageInfo.and(z.object({ [key]: z.array(item) }));
-    const page = { per_page: LARGEST_PAGE, page: 1, ...query };
-    const answer = await this.get(path, pageOfItems, page);
+    const page = Number(query["page"] ?? firstPlace.page);
+    const answer = await this.get(path, pageOfItems, { per_page: LARGEST_PAGE, ...query, page });
     const nextPage = answer.meta?.next_page ?? null;
     return {
       items: answer[key] ?? [],
       total: answer.meta?.total_count ?? null,
       // A page that leads back would never end.
-      nextPage: nextPage !== null && nextPage > Number(page.page) ? nextPage : null,
+      nextPage: nextPage !== null && nextPage > page ? nextPage : null,
     };
   }
 

@@ -71,11 +71,6 @@ export function isListedByTime(type: string): boolean {
   return listingOf(type)?.changed !== undefined;
 }
 
-/** The OAuth scope that listing a type asks for. */
-export function scopeOfListing(type: string): string {
-  return listingOf(type)?.scope ?? ORGANIZATION_SCOPE;
-}
-
 export const item = z.record(z.string(), z.unknown());
 
 const organizationAnswer = z.object({

@@ -59,7 +59,7 @@ const SHORTEST_MS = 1_000;
 /** In base64url: 66 bits. */
 export const DIGEST_CHARACTERS = 11;
 
-/** Of more items the oldest are forgotten, and may count as fresh again: a reading is at most about 110 KB of JSON. */
+/** Of more items the oldest are dropped, and may count as fresh again: a reading is at most about 110 KB of JSON. */
 const MOST_DIGESTS = MOST_RESULTS;
 
 /**
@@ -169,9 +169,12 @@ export function afterPage(
   return { fresh, ...afterLastPage(read) };
 }
 
-/** After the page that was to be read is not there any more. */
+/** After the page that was to be read is not there any more. One that was promised is gone because the list became shorter. */
 export function afterMissingPage(reading: Reading): Step {
-  return { fresh: [], ...afterLastPage(reading) };
+  const { list } = reading;
+  if (list.promisedBy === null) return { fresh: [], ...afterLastPage(reading) };
+  const before = textOf(digestsOf(reading.before + list.seen), MOST_DIGESTS);
+  return { fresh: [], ...afterLastPage({ ...reading, before, list: { ...list, seen: "", hasShrunk: true } }) };
 }
 
 function afterLastPage(reading: Reading): Omit<Step, "fresh"> {

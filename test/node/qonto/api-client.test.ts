@@ -1,8 +1,14 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { realWorld } from "../../../src/platform/world.ts";
-import { type QontoAccess, QontoClient, TooManyResults } from "../../../src/qonto/api-client.ts";
-import { NOBODY, ScriptedServer } from "../cli/scripted-server.ts";
+import {
+  type QontoAccess,
+  QontoClient,
+  QontoRefusal,
+  QontoUnavailable,
+  TooManyResults,
+} from "../../../src/qonto/api-client.ts";
+import { type Answer, NOBODY, ScriptedServer } from "../cli/scripted-server.ts";
 
 const item = z.object({ id: z.string() });
 const progress: string[] = [];
@@ -150,4 +156,149 @@ it("does not take the time of a refusal for that of an answer", async () => {
   await expect(client.get("/v2/organization", z.unknown())).rejects.toThrow("Qonto refuses (403)");
   expect(client.answeredAtMs).toBe(minuteAfter - 60_000);
   expect(client.clockAheadMs).toBeGreaterThan(clockAheadMs);
+});
+
+describe("an access token that can be renewed", () => {
+  /** Qonto knows the token of this generation, and each renewal makes the next one. */
+  function renewable(known: number) {
+    let generation = 1;
+    const asked = { header: 0, renewed: 0 };
+    api.answer = ({ headers }) =>
+      headers.authorization === `Bearer token-${known}` ? { body: { id: "here" } } : { status: 401 };
+    const authorization = {
+      header: async () => {
+        asked.header += 1;
+        return `Bearer token-${generation}`;
+      },
+      renewed: async () => {
+        asked.renewed += 1;
+        generation += 1;
+        return true;
+      },
+    };
+    return { asked, authorization };
+  }
+
+  it("is renewed once when Qonto does not know it, and the call repeated", async () => {
+    const { asked, authorization } = renewable(2);
+    await open(api.url, { authorization }).post("/v2/things", { a: 1 }, item);
+    expect(asked).toEqual({ header: 2, renewed: 1 });
+    expect(api.received.map(({ body }) => body)).toEqual(['{"a":1}', '{"a":1}']);
+  });
+
+  it("is not renewed again when Qonto does not know the new one either", async () => {
+    const { asked, authorization } = renewable(3);
+    await expect(open(api.url, { authorization }).get("/v2/things", item)).rejects.toThrow("Qonto refuses (401)");
+    expect(asked).toEqual({ header: 2, renewed: 1 });
+  });
+
+  it("that was not renewed is not shown again", async () => {
+    const { authorization } = renewable(2);
+    const lost = { ...authorization, renewed: async () => false };
+    await expect(open(api.url, { authorization: lost }).get("/v2/things", item)).rejects.toThrow("(401)");
+    expect(api.received).toHaveLength(1);
+  });
+});
+
+describe("an error", () => {
+  const failing = async (answer: Answer): Promise<unknown> => {
+    api.answer = () => answer;
+    const impatient = { answersWithinMs: 30_000, mostRetries: 0, longestWaitMs: 0 };
+    return open(api.url, { patience: impatient })
+      .get("/v2/things", item)
+      .then(
+        () => null,
+        (error: unknown) => error,
+      );
+  };
+
+  it.each([
+    [429, { "retry-after": "90" }, 90],
+    [429, {}, null],
+    [503, { "retry-after": "5" }, 5],
+    [500, {}, null],
+  ])("of status %i says that the call may succeed later", async (status, headers, retryAfterSeconds) => {
+    const error = await failing({ status, headers });
+    expect(error).toBeInstanceOf(QontoUnavailable);
+    expect(error).toMatchObject({ status, retryAfterSeconds });
+  });
+
+  it("without an answer says so", async () => {
+    client = open(NOBODY, { patience: { answersWithinMs: 30_000, mostRetries: 0, longestWaitMs: 0 } });
+    await expect(client.get("/", item)).rejects.toMatchObject({ name: "QontoUnavailable", status: null });
+  });
+
+  it("that Qonto explains has its code and its words, of which the first 200 characters are kept", async () => {
+    const error = await failing({ status: 403, body: { errors: [{ code: "forbidden", detail: "x".repeat(500) }] } });
+    expect(error).toBeInstanceOf(QontoRefusal);
+    expect(error).toMatchObject({ status: 403, code: "forbidden", detail: `${"x".repeat(200)}….` });
+  });
+
+  it("is an answer that is not as documented", async () => {
+    const error = await failing({ status: 200, body: { name: "no id" } });
+    expect(error).toMatchObject({ name: "QontoRefusal", status: 200, detail: "its answer is not as documented (id)." });
+  });
+
+  it("is a redirect: the token is not for the host behind it", async () => {
+    const error = await failing({ status: 302, headers: { location: `${api.url}/elsewhere` } });
+    expect(error).toMatchObject({ name: "QontoRefusal", status: 302 });
+    expect(api.received.map(({ path }) => path)).toEqual(["/v2/things"]);
+  });
+});
+
+describe("a Worker, which goes on later,", () => {
+  /** Waits end at once, and the timeouts of requests when a test says so. */
+  function worker() {
+    const timeouts: (() => void)[] = [];
+    const setTimer = (ms: number, callback: () => void) => {
+      if (ms < 10_000) queueMicrotask(callback);
+      else timeouts.push(callback);
+      return () => undefined;
+    };
+    return { timeouts, impatient: new QontoClient({ baseUrl: api.url, world: { ...realWorld, setTimer } }) };
+  }
+
+  it.each([
+    ["a moment", {}, 2],
+    ["two seconds", { "retry-after": "2" }, 2],
+    ["three seconds, which it does not wait for", { "retry-after": "3" }, 1],
+  ])("asks once more after %s", async (_title, headers, requests) => {
+    const { impatient } = worker();
+    api.answer = () => ({ status: 429, headers });
+    await expect(impatient.get("/v2/things", item)).rejects.toThrow(QontoUnavailable);
+    expect(api.received).toHaveLength(requests);
+  });
+
+  it("does not repeat what may have changed something", async () => {
+    const { impatient } = worker();
+    api.answer = () => ({ status: 502 });
+    await expect(impatient.post("/v2/things", {}, item)).rejects.toThrow(QontoUnavailable);
+    expect(api.received).toHaveLength(1);
+  });
+
+  it("hangs up after 10 s", async () => {
+    const { impatient, timeouts } = worker();
+    api.answer = () => ({ hangs: true });
+    const ended = expect(impatient.get("/v2/things", item)).rejects.toThrow(
+      "Qonto's API does not answer: no answer in time.",
+    );
+    for (const requests of [1, 2]) {
+      await vi.waitUntil(() => api.received.length === requests, { timeout: 30_000, interval: 5 });
+      timeouts.at(-1)?.();
+    }
+    await ended;
+  });
+});
+
+it("says nothing of the credentials in its errors", async () => {
+  const headers = { "x-qonto-staging-token": "very-secret-staging" };
+  const authorization = { header: async () => "Bearer very-secret-token", renewed: async () => false };
+  for (const status of [200, 302, 401, 403, 422, 429, 500]) {
+    api.answer = () => ({ status, body: status === 200 ? "no JSON" : {} });
+    const error = await open(api.url, { headers, authorization })
+      .get("/v2/things", item)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Error);
+    expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("very-secret");
+  }
 });

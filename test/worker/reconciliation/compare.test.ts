@@ -4,7 +4,14 @@ import { type Instant, parseInstant } from "../../../src/domain/instant.ts";
 import { parseJsonLosslessly, tryParseJson } from "../../../src/platform/json.ts";
 import { readEnvelope } from "../../../src/qonto/envelope.ts";
 import { readResource } from "../../../src/qonto/resource.ts";
-import { type Differing, differingFields, judge, reconciledEvent } from "../../../src/reconciliation/compare.ts";
+import {
+  type Differing,
+  type Known,
+  compareItems,
+  differingFields,
+  judge,
+  reconciledEvent,
+} from "../../../src/reconciliation/compare.ts";
 
 const instant = (text: string): Instant => {
   const parsed = parseInstant(text);
@@ -235,4 +242,61 @@ describe("the event of a difference", () => {
     const { body } = await reconciledEvent(dated({ type, item: { id: "x", status }, judgement }));
     expect(Object(JSON.parse(body)).data.event).toBe(event);
   });
+});
+
+it("items are compared with what the relay knows of each, and those that differ have an event", async () => {
+  const asOf = instant("2026-03-01T12:00:00Z");
+  const [old, recent] = ["2026-02-01T10:00:00Z", "2026-02-02T10:00:00Z"];
+  const known = (resourceId: string, name: string): [string, Known] => {
+    const data = { id: resourceId, name, updated_at: old };
+    return [resourceId, { resourceId, deleted: false, versionAt: old, eventId: `event-of-${resourceId}`, data }];
+  };
+  const items = [
+    { id: "same", name: "Acme", updated_at: old },
+    { id: "drifted", name: "Acme SAS", updated_at: recent },
+    { id: "missing", name: "Bolt", updated_at: "2026-02-01T11:00:00+01:00" },
+    { id: "missing-undated", name: "Nut" },
+  ];
+  const knownById = new Map([known("same", "Acme"), known("drifted", "Acme"), known("not-listed", "Other")]);
+  const differences = await compareItems("v1/clients", items, knownById, { organizationId: "o1", asOf });
+  expect(differences.map(({ difference }) => difference)).toEqual([
+    {
+      type: "v1/clients",
+      resourceId: "drifted",
+      state: "drifted",
+      fields: ["name"],
+      bankUpdatedAt: recent,
+      relayVersionAt: old,
+    },
+    {
+      type: "v1/clients",
+      resourceId: "missing",
+      state: "missing",
+      fields: [],
+      bankUpdatedAt: old,
+      relayVersionAt: null,
+    },
+    {
+      type: "v1/clients",
+      resourceId: "missing-undated",
+      state: "missing",
+      fields: [],
+      bankUpdatedAt: null,
+      relayVersionAt: null,
+    },
+  ]);
+  const bodies = differences.map(({ event }) => Object(JSON.parse(event.body)));
+  expect(bodies.map(({ data }) => data.id)).toEqual(["drifted", "missing", "missing-undated"]);
+  expect(bodies.map(({ created_at }) => created_at)).toEqual([recent, old, asOf.iso]);
+});
+
+it("the id of an event is the one that earlier releases made", async () => {
+  const item = { id: "c1", name: "Acme", updated_at: "2026-02-01T10:00:00Z" };
+  const context = { organizationId: "o1", asOf: instant("2026-03-01T12:00:00Z") };
+  const [dated] = await compareItems("v1/clients", [item], new Map(), context);
+  const [undated] = await compareItems("v1/memberships", [{ id: "m1", role: "owner" }], new Map(), context);
+  expect([dated?.event.id, undated?.event.id]).toEqual([
+    "reconciled_3a7bde72bce661042674a836d869cb72",
+    "reconciled_dcde9af58734187837be4022c8bdefff",
+  ]);
 });

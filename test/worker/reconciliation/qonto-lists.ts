@@ -1,6 +1,6 @@
 import { realWorld } from "../../../src/platform/world.ts";
 import { QontoClient } from "../../../src/qonto/api-client.ts";
-import type { Item } from "../../../src/reconciliation/compare.ts";
+import { type Item, idOf } from "../../../src/reconciliation/compare.ts";
 import { readPage } from "../../../src/reconciliation/read-page.ts";
 import { IncompleteListing, type Reading, beginReading, readingSchema } from "../../../src/reconciliation/reading.ts";
 
@@ -34,7 +34,7 @@ export function qontoThat(answer: (query: ListQuery) => ListAnswer) {
 }
 
 export interface ReadWhole {
-  /** Ids in the order in which they came, as Qonto wrote them. */
+  /** The ids that the relay keeps, in the order in which they came. */
   readonly ids: readonly string[];
   /** Why lists were read again. */
   readonly again: readonly string[];
@@ -58,7 +58,7 @@ export async function readWhole(
     for (let pages = 0; reading !== null; pages += 1) {
       if (pages > MOST_PAGES) throw new Error("The reading does not end");
       const read = await readPage(reading, qonto);
-      ids.push(...read.fresh.map(({ id }) => (typeof id === "string" ? id : JSON.stringify(id))));
+      ids.push(...read.fresh.map((one) => idOf(type, one)));
       if (read.again !== null) again.push(read.again);
       reading = read.next === null ? null : readingSchema.parse(JSON.parse(JSON.stringify(read.next)));
     }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { readConfig, openBindings } from "../../../src/env.ts";
 import { decrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
-import { connectDirectly, qontoApplication } from "./connected-relay.ts";
+import { connect, connectDirectly, qontoApplication } from "./connected-relay.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "./relay.ts";
 
 afterEach(emptyDatabase);
@@ -19,6 +19,18 @@ describe("a relay beside the simulated Qonto", () => {
     const token = await decrypt(trustedKeys, connection.accessToken, connection.id);
     const answer = await relay.qonto.fetch(`${API}/v2/organization`, { headers: { authorization: `Bearer ${token}` } });
     expect(await answer.json()).toMatchObject({ organization: { id: other.organizationId } });
+  });
+
+  it("is connected by an operator, and looked after by the next cron run", async () => {
+    const relay = new TestRelay(qontoApplication);
+    const { organizationId } = relay.qonto.addBank();
+    const connection = await connect(relay, organizationId);
+    expect(connection).toMatchObject({ organizationId, status: "connected", subscriptions: [] });
+    await relay.runCron();
+    const { body } = await relay.api("GET", "/api/connections");
+    expect(body.data).toMatchObject([{ id: connection.id, subscriptions: [{ status: "active" }], last_error: null }]);
+    await relay.qonto.make("v1/clients", {}, relay.qonto.bankOf(organizationId));
+    expect(relay.qonto.sender.deliveries).toMatchObject([{ outcome: "delivered", tries: [{ status: 200 }] }]);
   });
 
   it("takes what Qonto emits to its subscription, unless Qonto loses it", async () => {

@@ -2,9 +2,10 @@ import { env } from "cloudflare:workers";
 import { encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
-import { type Connection, findConnection } from "../../../src/store/connections.ts";
+import { type Connection, findConnection, listConnections } from "../../../src/store/connections.ts";
 import type { Scope } from "../../support/qonto-server/scopes.ts";
 import { exampleApplication } from "../../support/qonto-server/simulated-qonto.ts";
+import { Visitor } from "../console/visitor.ts";
 import type { TestRelay } from "./relay.ts";
 
 /** Variables of a relay that can be connected to the simulated Qonto of a test. */
@@ -17,6 +18,23 @@ interface Connecting {
   /** The first organization of the simulated Qonto, unless a test says which. */
   readonly organizationId?: string;
   readonly scopes?: readonly Scope[];
+}
+
+/** An operator connects an organization in the console, and one of its members consents at Qonto. */
+export async function connect(relay: TestRelay, organizationId = relay.qonto.bank.organizationId): Promise<Connection> {
+  const visitor = await Visitor.loggedIn(relay);
+  const begun = await visitor.press("/console/qonto/connect", {}, "/console/qonto");
+  const callback = new URL(await relay.qonto.decide(nextAddress(begun), "accept", organizationId));
+  await visitor.getFromElsewhere(callback.pathname + callback.search);
+  const connections = await listConnections(openBindings(realWorld)(relay.env).DB);
+  const connected = connections.find((one) => one.organizationId === organizationId);
+  if (connected === undefined) throw new Error("The organization is not connected");
+  return connected;
+}
+
+/** Where a page of the console sends the browser. */
+function nextAddress({ headers }: Response): string {
+  return /^0; url=(.+)$/.exec(headers.get("refresh") ?? "")?.[1] ?? "";
 }
 
 /**

@@ -120,7 +120,8 @@ export class TestRelay {
   readonly qonto = new SimulatedQonto({
     now: this.clock.now,
     setTimer: this.clock.setTimer,
-    send: (url, init) => this.take(new Request(url, init)),
+    send: (url, init) =>
+      new URL(url).hostname === "relay.test" ? this.take(new Request(url, init)) : this.destinations.fetch(url, init),
     sender: { backOffMs: [] },
   });
   readonly events = new HeldQueue(this.clock.now);
