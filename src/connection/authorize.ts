@@ -102,7 +102,7 @@ async function finish(context: ConnectionContext, given: URLSearchParams, owner:
   const used = await useBy(context, state, owner);
   if (used.state !== "usable") return refused(used.state);
   const error = given.get("error");
-  if (error !== null) return refused(errorReasons[error] ?? "failed");
+  if (error !== null) return refused(errorReasons.get(error) ?? "failed");
   const code = given.get("code");
   const verifier = await decrypt(config.encryptionKeys, used.verifier, state);
   if (code === null || verifier === null) return refused("failed");
@@ -123,11 +123,11 @@ async function finish(context: ConnectionContext, given: URLSearchParams, owner:
 }
 
 /** OAuth's names of what the authorization server reports (RFC 6749, 4.1.2.1). */
-const errorReasons: Readonly<Record<string, Refusal>> = {
-  access_denied: "denied",
-  server_error: "unavailable",
-  temporarily_unavailable: "unavailable",
-};
+const errorReasons: ReadonlyMap<string, Refusal> = new Map([
+  ["access_denied", "denied"],
+  ["server_error", "unavailable"],
+  ["temporarily_unavailable", "unavailable"],
+]);
 
 function refused(why: Refusal): Finished {
   return { state: "refused", why };

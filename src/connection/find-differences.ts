@@ -104,6 +104,11 @@ function readReconciled({ body }: ReconciledEvent, now: number): { event: RelayE
   const envelope = readEnvelope("business", parseBody(body));
   const resource = envelope && readResource(envelope);
   if (envelope === null || resource === null) throw new Error("A reconciled event is not in Qonto's form");
-  const metadata = { source: "business", receivedAt: now, contentType: "application/json", contentEncoding: null } as const;
+  const metadata = {
+    source: "business",
+    receivedAt: now,
+    contentType: "application/json",
+    contentEncoding: null,
+  } as const;
   return { event: toEvent(envelope, body, metadata), resource: { ...resource, body: null } };
 }

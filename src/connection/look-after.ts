@@ -9,11 +9,11 @@ import {
   findConnection,
   releaseConnection,
 } from "../store/connections.ts";
-import { type Budget, ConnectionFault, type LookAfterContext, hasBudget } from "./context.ts";
+import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
 import { noticeGaps } from "./gaps.ts";
 import { isReconciliationDue, reconcileConnection } from "./reconcile.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
-import { end, isRefreshDue, keepTokens, mayRefresh } from "./tokens.ts";
+import { end, keepTokens } from "./tokens.ts";
 
 /** Of the cron's minute, for all connections. What is left goes on in the next run. */
 const RUN_MS = 25_000;
@@ -27,21 +27,28 @@ const LEASE_MS = 90_000;
 /** Two hundred answers of 401 in an hour make Qonto throttle everything. */
 const REFUSED_PAUSE_MS = 15 * 60_000;
 
-/** Qonto may ask to wait. Longer than this, and one answer of a broken proxy would stop everything. */
-const LONGEST_WAIT_SECONDS = 3_600;
+/** After an answer that did not come, or asked to wait: until the next run, and not as long as a broken proxy may ask for. */
+const SHORTEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 3_600_000;
 
 const REVOKED = "The consent was withdrawn at Qonto. Connect the organization again.";
 const OWN_FAULT = "The relay failed to look after the connection: its log says why.";
 
 /** What is done for a connection with valid tokens, in this order, each with the connection as the one before has left it. */
 interface Step {
+  /** Begins the sentence about its failure, which stays until the step is taken again. */
+  readonly name: string;
   readonly isDue: (connection: Connection, now: number) => boolean;
   readonly run: (connection: Connection, context: LookAfterContext, budget: Budget) => Promise<unknown>;
 }
 
 const steps: readonly Step[] = [
-  { isDue: ({ subscriptionsDueAt }, now) => now >= subscriptionsDueAt, run: checkSubscriptions },
-  { isDue: isReconciliationDue, run: reconcileConnection },
+  {
+    name: "Subscriptions",
+    isDue: ({ subscriptionsDueAt }, now) => now >= subscriptionsDueAt,
+    run: checkSubscriptions,
+  },
+  { name: "Reconciliation", isDue: isReconciliationDue, run: reconcileConnection },
 ];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
@@ -49,23 +56,22 @@ export async function lookAfterConnections(context: LookAfterContext): Promise<F
   const { env, config, world } = context;
   const until = world.now() + RUN_MS;
   const failures: unknown[] = [];
-  await noticeGaps(context).catch((error: unknown) => failures.push(error));
+  const fail = (error: unknown, fields: Fields) => {
+    logFailure("connection", error, fields);
+    failures.push(error);
+  };
+  await noticeGaps(context).catch((error: unknown) => fail(error, { message: "gaps.notice_failed" }));
   const connections = await connectionsToLookAfter(env.DB, config.qonto);
-  let lookedAfter = 0;
   for (const connection of connections) {
     try {
       if (isRevoked(connection)) await end(connection, { status: "revoked", why: REVOKED }, context);
-      else if (world.now() < until && isDue(connection, world.now())) {
-        await lookAfter(connection, context, until);
-        lookedAfter += 1;
-      }
+      else if (connection.status === "connected" && world.now() < until) await lookAfter(connection, context, until);
     } catch (error) {
-      logFailure("connection", error, { message: "connection.look_after_failed", connection_id: connection.id });
-      failures.push(error);
+      fail(error, { message: "connection.look_after_failed", connection_id: connection.id });
     }
   }
   if (failures.length > 0) throw new AggregateError(failures, "Some connections could not be looked after");
-  return { connections: connections.length, looked_after_connections: lookedAfter };
+  return { connections: connections.length };
 }
 
 /** A webhook has told so, by Qonto's clock. */
@@ -73,54 +79,67 @@ function isRevoked({ status, connectedAt, revokedAt }: ConnectionToLookAfter): b
   return status !== "revoked" && revokedAt !== null && Date.parse(revokedAt) > connectedAt;
 }
 
-function isDue(connection: Connection, now: number): boolean {
-  if (connection.status !== "connected") return false;
-  if (isRefreshDue(connection, now) && mayRefresh(connection, now)) return true;
-  return now >= connection.pausedUntil && steps.some((step) => step.isDue(connection, now));
-}
-
-/** Unless another run has the lease. */
-async function lookAfter({ id }: Connection, context: LookAfterContext, until: number): Promise<void> {
+/** Tokens have a guard of their own: a run that died in its steps, with its lease, does not keep them from being refreshed. */
+async function lookAfter(listed: Connection, context: LookAfterContext, until: number): Promise<void> {
   const { env, world } = context;
+  const connection = await keepTokens(listed, context);
   const now = world.now();
-  const claimed = await claimConnection(env.DB, id, { now, leaseUntil: now + LEASE_MS });
+  if (connection === null || !steps.some((step) => isDue(step, connection, now))) return;
+  const claimed = await claimConnection(env.DB, connection.id, { now, leaseUntil: now + LEASE_MS });
+  // Another run has it.
   if (claimed === null) return;
+  let lastError: string | null = OWN_FAULT;
   try {
-    const lastError = await takeSteps(claimed, context, { until, requests: MOST_REQUESTS });
+    lastError = await takeSteps(claimed, context, { until, requests: MOST_REQUESTS });
+  } finally {
     await releaseConnection(env.DB, claimed, world.now(), lastError);
-  } catch (error) {
-    const pauseMs = pauseAfter(error);
-    if (pauseMs > 0) await pauseConnection(env.DB, id, world.now() + pauseMs);
-    const isTold = isToldToOperators(error);
-    await releaseConnection(env.DB, claimed, world.now(), isTold ? error.message : OWN_FAULT);
-    if (!isTold) throw error;
   }
 }
 
-/** Returns what the operator is told of it; null: all is well. */
+function isDue(step: Step, connection: Connection, now: number): boolean {
+  return connection.status === "connected" && now >= connection.pausedUntil && step.isDue(connection, now);
+}
+
+/** Returns what the operator is told; null: all is well. */
 async function takeSteps(claimed: Connection, context: LookAfterContext, budget: Budget): Promise<string | null> {
   const { env, world } = context;
-  const kept = await keepTokens(claimed, context);
-  if (kept.state === "unusable") return kept.why;
-  let connection: Connection | null = kept.connection;
+  const isOf = (step: Step, error: string | null) => error?.startsWith(step.name) ?? false;
+  let lastError = steps.some((step) => isOf(step, claimed.lastError)) ? claimed.lastError : null;
+  let connection: Connection | null = claimed;
   for (const step of steps) {
-    if (!hasBudget(budget, world.now()) || world.now() < connection.pausedUntil) break;
-    if (!step.isDue(connection, world.now())) continue;
-    await step.run(connection, context, budget);
+    if (connection === null || !hasBudget(budget, world.now()) || !isDue(step, connection, world.now())) continue;
+    const error = await take(step, connection, context, budget);
+    if (error !== null || isOf(step, lastError)) lastError = error;
     connection = await findConnection(env.DB, claimed.id);
-    if (connection === null || connection.status !== "connected") return null;
   }
-  return null;
+  return lastError;
+}
+
+/** Returns why it failed. The messages of Qonto's faults and of an operator's are sentences, and hold nothing secret. */
+async function take(
+  step: Step,
+  connection: Connection,
+  context: LookAfterContext,
+  budget: Budget,
+): Promise<string | null> {
+  try {
+    await step.run(connection, context, budget);
+    return null;
+  } catch (error) {
+    const { env, world } = context;
+    const pauseMs = pauseAfter(error);
+    if (pauseMs > 0) await pauseConnection(env.DB, connection.id, world.now() + pauseMs);
+    const isTold =
+      error instanceof QontoRefusal || error instanceof QontoUnavailable || error instanceof ConnectionFault;
+    if (!isTold) throw error;
+    return `${step.name}: ${error.message}`;
+  }
 }
 
 /** For how long Qonto is left alone. */
 function pauseAfter(error: unknown): number {
   if (error instanceof QontoRefusal && error.status === 401) return REFUSED_PAUSE_MS;
   if (!(error instanceof QontoUnavailable)) return 0;
-  return 1000 * Math.min(error.retryAfterSeconds ?? 0, LONGEST_WAIT_SECONDS);
-}
-
-/** Faults of others, and those that an operator can mend. Their messages are sentences, and hold nothing secret. */
-function isToldToOperators(error: unknown): error is QontoRefusal | QontoUnavailable | ConnectionFault {
-  return error instanceof QontoRefusal || error instanceof QontoUnavailable || error instanceof ConnectionFault;
+  const askedMs = 1000 * (error.retryAfterSeconds ?? 0);
+  return Math.min(Math.max(askedMs, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
 }

@@ -5,7 +5,7 @@ import { accessTokenOf, replaceRefused } from "./tokens.ts";
 
 /**
  * Qonto's API as a connected organization sees it. The first 401 has the tokens refreshed, and that call repeated once. A
- * further one is thrown, as is every other refusal; beside the client's errors there is UndecryptableTokens.
+ * further one is thrown, as is every other refusal; beside the client's errors there is ConnectionFault.
  */
 export function openQonto(connection: Connection, context: ConnectionContext): QontoClient {
   const { apiUrl, stagingToken, environment } = context.config.qonto;

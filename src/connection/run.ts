@@ -211,7 +211,14 @@ export function isComplete({ types }: Pick<Run, "types">): boolean {
 /** The next run is due in an hour. What could not be read this time may be readable soon. */
 export function finishRun(run: Run, now: number): LastRun {
   const { kind, since, as_of, types } = run;
-  return { kind, since, as_of, types, finished_at: now, next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS) };
+  return {
+    kind,
+    since,
+    as_of,
+    types,
+    finished_at: now,
+    next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS),
+  };
 }
 
 const PAUSE_MS = MS_PER_HOUR;

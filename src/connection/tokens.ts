@@ -52,16 +52,13 @@ const LONGEST_PAUSE_MINUTES = 15;
 
 /**
  * `refreshed`: the connection has new tokens, by this call or by another isolate. `waiting`: another isolate is at it, or it is
- * too early after a failure. `failed`: not this time. `lost`: the tokens are lost for good, the connection has ended. `why` is a
- * sentence for the operator.
+ * too early after a failure. `failed`: not this time. `lost`: the connection has ended.
  */
-export type Refresh =
-  | { readonly state: "refreshed"; readonly connection: Connection }
-  | { readonly state: "waiting" }
-  | { readonly state: "failed" | "lost"; readonly why: string };
+type Refresh =
+  { readonly state: "refreshed"; readonly connection: Connection } | { readonly state: "waiting" | "failed" | "lost" };
 
 /** Whether the tokens should be replaced: an attempt was interrupted, or the access token ends soon. */
-export function isRefreshDue({ refreshAttemptedAt, refreshedAt, accessExpiresAt }: Connection, now: number): boolean {
+function isRefreshDue({ refreshAttemptedAt, refreshedAt, accessExpiresAt }: Connection, now: number): boolean {
   const beforeMs = Math.min(REFRESHED_BEFORE_MS, (accessExpiresAt - refreshedAt) / 2);
   return refreshAttemptedAt !== null || now >= accessExpiresAt - beforeMs;
 }
@@ -70,7 +67,7 @@ export function isRefreshDue({ refreshAttemptedAt, refreshedAt, accessExpiresAt 
  * Whether the refresh token may be sent to Qonto now. Between the end of the grace and that of the writing it gains nothing, and
  * would take the new tokens from one who is still writing them.
  */
-export function mayRefresh(
+function mayRefresh(
   { refreshAttemptedAt, pausedUntil }: Pick<Connection, "refreshAttemptedAt" | "pausedUntil">,
   now: number,
 ): boolean {
@@ -80,32 +77,19 @@ export function mayRefresh(
 }
 
 /** How long nothing is asked of Qonto after so many failures in a row. */
-export function pauseMs(failures: number): number {
+function pauseMs(failures: number): number {
   const minutes = PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1] ?? LONGEST_PAUSE_MINUTES;
   return minutes * MS_PER_MINUTE;
 }
 
-/** What the cron has to work with. `why`: a sentence for the operator; null: nothing is wrong. */
-type Kept =
-  | { readonly state: "usable"; readonly connection: Connection }
-  | { readonly state: "unusable"; readonly why: string | null };
-
-/** Replaces the tokens of a connection if that is due. */
-export async function keepTokens(connection: Connection, context: ConnectionContext): Promise<Kept> {
+/** Replaces the tokens of a connection if that is due. Null: there is no access token to work with; the row says why. */
+export async function keepTokens(connection: Connection, context: ConnectionContext): Promise<Connection | null> {
   const now = context.world.now();
-  if (!isRefreshDue(connection, now)) return { state: "usable", connection };
+  if (!isRefreshDue(connection, now)) return connection;
   const refresh = await refreshTokens(connection, context);
-  switch (refresh.state) {
-    case "refreshed":
-      return { state: "usable", connection: refresh.connection };
-    case "waiting":
-      return connection.accessExpiresAt - USED_UNTIL_BEFORE_MS > now
-        ? { state: "usable", connection }
-        : { state: "unusable", why: connection.lastError };
-    case "failed":
-    case "lost":
-      return { state: "unusable", why: refresh.why };
-  }
+  if (refresh.state === "refreshed") return refresh.connection;
+  const isUsable = refresh.state === "waiting" && connection.accessExpiresAt - USED_UNTIL_BEFORE_MS > now;
+  return isUsable ? connection : null;
 }
 
 /** Makes an interrupted attempt again. For the message that was sent before it. */
@@ -122,13 +106,13 @@ export async function replaceRefused(refused: Connection, context: ConnectionCon
   return found.state === "waiting" ? refreshTokens(refused, context) : found;
 }
 
-/** Throws UndecryptableTokens. */
+/** Throws a ConnectionFault when no key decrypts it. */
 export async function accessTokenOf(
   { id, accessToken }: Pick<Connection, "id" | "accessToken">,
   { config }: Pick<ConnectionContext, "config">,
 ): Promise<string> {
   const decrypted = await decrypt(config.encryptionKeys, accessToken, id);
-  if (decrypted === null) throw new UndecryptableTokens(UNDECRYPTABLE);
+  if (decrypted === null) throw new UndecryptableTokens();
   return decrypted;
 }
 
@@ -145,7 +129,7 @@ async function refreshTokens(seen: Connection, context: ConnectionContext): Prom
   const now = world.now();
   if (!mayRefresh(seen, now)) return { state: "waiting" };
   const refreshToken = await decrypt(config.encryptionKeys, seen.refreshToken, seen.id);
-  if (refreshToken === null) return { state: "failed", why: UNDECRYPTABLE };
+  if (refreshToken === null) return failUndecryptable(seen, context);
   const attempt = await beginRefresh(env.DB, seen, now);
   if (attempt === null) return foundOf(seen, context);
   await sendWatchdog(seen.id, context);
@@ -194,11 +178,16 @@ function refusalText(code: string): string {
   return `Qonto refuses to refresh the tokens (${code}). Check QONTO_CLIENT_ID and QONTO_CLIENT_SECRET.`;
 }
 
+/** Noted once: it is found in each run of the cron, until the key is back. */
+async function failUndecryptable(seen: Connection, { env }: ConnectionContext): Promise<Refresh> {
+  if (seen.lastError !== UNDECRYPTABLE) await noteRefreshFailure(env.DB, seen, { ...seen, lastError: UNDECRYPTABLE });
+  return { state: "failed" };
+}
+
 /** What another isolate has made of the connection meanwhile. */
 async function foundOf(seen: Connection, { env }: ConnectionContext): Promise<Refresh> {
   const connection = await findConnection(env.DB, seen.id);
-  if (connection === null) return { state: "lost", why: "The organization was disconnected." };
-  if (connection.status !== "connected") return { state: "lost", why: connection.lastError ?? LOST };
+  if (connection === null || connection.status !== "connected") return { state: "lost" };
   return connection.refreshedAt > seen.refreshedAt ? { state: "refreshed", connection } : { state: "waiting" };
 }
 
@@ -257,16 +246,15 @@ async function fail(attempt: Connection, { why, isOver }: Failure, context: Conn
     reason: why,
     failures,
   });
-  return { state: "failed", why };
+  return { state: "failed" };
 }
 
 /** Unless another isolate has exchanged the token before. */
 async function lose(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
   const found = await foundOf(attempt, context);
   if (found.state !== "waiting") return found;
-  return (await end(attempt, { status: "expired", why: LOST }, context))
-    ? { state: "lost", why: LOST }
-    : foundOf(attempt, context);
+  const hasEnded = await end(attempt, { status: "expired", why: LOST }, context);
+  return hasEnded ? { state: "lost" } : foundOf(attempt, context);
 }
 
 /** Ends a connection and tells the destinations that want to know. False when its tokens have been replaced meanwhile. */

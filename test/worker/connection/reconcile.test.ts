@@ -190,7 +190,10 @@ describe("a day of lost webhooks", () => {
     const before = await countRows("events");
     relay.passSeconds(3600);
     relay.qonto.bank.change("v1/memberships", String(undated["id"]), { role: "of the webhook" });
-    relay.qonto.bank.change("v1/transfers", String(dated["id"]), { reference: "of the webhook", updated_at: dated["updated_at"] });
+    relay.qonto.bank.change("v1/transfers", String(dated["id"]), {
+      reference: "of the webhook",
+      updated_at: dated["updated_at"],
+    });
     await reconcile(relay, id);
     expect(await countRows("events")).toBe(before);
   });

@@ -89,7 +89,10 @@ export async function connectionOf(id: string): Promise<Connection> {
 export class Died extends Error {}
 
 /** Kills the process at its call of that index, from 0: before the call, or when it is done. */
-export function killAt(index: number, when: "before" | "done"): Required<Pick<Options, "onCall" | "died">> & { isDead: () => boolean } {
+export function killAt(
+  index: number,
+  when: "before" | "done",
+): Required<Pick<Options, "onCall" | "died">> & { isDead: () => boolean } {
   const { promise: died, reject } = Promise.withResolvers<never>();
   died.catch(() => undefined);
   let calls = 0;
@@ -135,10 +138,7 @@ async function takeLastingToken({ env: { ENCRYPTION_KEYS = "" }, qonto }: TestRe
 }
 
 /** The same after its state has been filled, and a day later. */
-export async function filled(
-  before?: (relay: TestRelay) => void,
-  changes?: Partial<Bindings>,
-): Promise<Scene> {
+export async function filled(before?: (relay: TestRelay) => void, changes?: Partial<Bindings>): Promise<Scene> {
   const scene = await connected(before, changes);
   await reconcileWhole(scene.relay, scene.id);
   scene.relay.passSeconds(86_400);
