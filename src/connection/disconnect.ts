@@ -7,6 +7,7 @@ import { ConnectionFault, type ConnectionContext } from "./context.ts";
 import { openQonto } from "./open-qonto.ts";
 import { callbackUrlOf, ownAmong } from "./subscription-plan.ts";
 import { OutOfBudget, SubscriptionsAtQonto } from "./subscriptions-at-qonto.ts";
+import { UndecryptableTokens } from "./tokens.ts";
 
 /** A run of the cron that looks after the connection may be over soon. */
 const CLAIM_TRIES = 5;
@@ -79,8 +80,9 @@ async function removeSubscriptions(
   }
 }
 
-/** An access token that has ended says nothing: it could not be refreshed. */
+/** A refusal of an access token that has ended says nothing: Qonto may only have failed to refresh it. */
 function isShutOut(error: unknown, { accessExpiresAt }: Connection, { world }: ConnectionContext): boolean {
+  if (error instanceof UndecryptableTokens) return true;
   return error instanceof QontoRefusal && [401, 403].includes(error.status) && world.now() < accessExpiresAt;
 }
 

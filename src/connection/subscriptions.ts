@@ -29,8 +29,9 @@ const REPEATED_AFTER_MS = 60_000;
  */
 type Outcome = "unchanged" | "created" | "restored" | "changed" | "unfinished";
 
-/** What is true at some point of a check. */
+/** What is true after a step of a check. */
 interface Progress {
+  /** `unfinished`: nothing has been done yet. */
   readonly outcome: Outcome;
   readonly subscriptions: readonly ConnectionSubscription[];
   /** To be told with it; null: nothing. */
@@ -39,23 +40,28 @@ interface Progress {
 
 /**
  * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there. Throws
- * what stopped it: that is noted too, with the time of the next check.
+ * what stopped it: then what was seen is noted too, with the time of the next check.
  */
 export async function checkSubscriptions(
   connection: Connection,
   context: ConnectionContext,
   budget: Budget,
 ): Promise<{ readonly outcome: Outcome }> {
-  const startedAt = context.world.now();
+  const { world } = context;
+  const startedAt = world.now();
   let progress: Progress = { outcome: "unfinished", subscriptions: connection.subscriptions, restored: null };
+  let noted = connection;
   try {
-    for await (const next of bringAbout(connection, context, budget)) progress = next;
+    for await (progress of bringAbout(connection, context, budget)) {
+      if (progress.outcome === "unfinished") continue;
+      noted = await note(progress, noted, context, world.now() + CHECKED_EVERY_MS);
+      progress = { ...progress, restored: null };
+    }
   } catch (error) {
-    await note(progress, connection, context, nextCheckAfter(error, connection, context));
+    await note(progress, noted, context, nextCheckAfter(error, connection, context));
     if (error instanceof OutOfBudget) return { outcome: "unfinished" };
     throw error;
   }
-  await note(progress, connection, context, context.world.now() + CHECKED_EVERY_MS);
   const { outcome, subscriptions } = progress;
   if (outcome !== "unchanged") {
     logLine("connection", {
@@ -63,20 +69,22 @@ export async function checkSubscriptions(
       connection_id: connection.id,
       organization_id: connection.organizationId,
       subscriptions: subscriptions.length,
-      duration_ms: context.world.now() - startedAt,
+      duration_ms: world.now() - startedAt,
     });
   }
   return { outcome };
 }
 
+/** Returns the connection as it is then. */
 async function note(
   { subscriptions, restored }: Progress,
   connection: Connection,
   { env, world }: ConnectionContext,
   dueAt: number,
-): Promise<void> {
+): Promise<Connection> {
   await noteSubscriptions(env.DB, connection, { subscriptions, dueAt, restored });
   if (restored !== null) await announceOperationalEvent(env, restored.id, world);
+  return { ...connection, subscriptions: [...subscriptions], subscriptionsDueAt: dueAt };
 }
 
 /** Many answers of 401 in an hour make Qonto refuse everything, so a refusal waits for the next check. */
@@ -87,7 +95,7 @@ function nextCheckAfter(error: unknown, connection: Connection, { world }: Conne
   return world.now() + Math.min(Math.max(askedToWaitMs, REPEATED_AFTER_MS), CHECKED_EVERY_MS);
 }
 
-/** Yields what is true after each step, so that it is known also if the next one fails. */
+/** Yields what is true after each step: it is noted before the next one, which may fail. */
 async function* bringAbout(
   connection: Connection,
   context: ConnectionContext,
@@ -105,9 +113,10 @@ async function* bringAbout(
   const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
   yield { outcome, subscriptions: [own, ...others], restored };
 
+  if (plan.surplus.length === 0) return;
   // Only now: there is always one that delivers.
   for (const { id } of plan.surplus) await atQonto.delete(id);
-  yield { outcome, subscriptions: [own, ...others.filter(({ status }) => status === "foreign")], restored };
+  yield { outcome, subscriptions: [own, ...others.filter(({ status }) => status === "foreign")], restored: null };
 }
 
 /** Throws NothingToSubscribe. */

@@ -42,7 +42,7 @@ export class ScriptedRelay {
   readonly health: z.output<typeof health>["checks"] = structuredClone(exampleHealth.checks);
   readonly diagnostics: z.output<typeof diagnostics> = {
     ...structuredClone(exampleDiagnostics),
-    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1 } },
+    configuration: { ...exampleDiagnostics.configuration, secrets: { business: 1, onboarding: 1, subscriptions: 0 } },
     migrations: { applied: ["0001_relay.sql"], missing: [] },
     queues: { events: queue(), retries: queue(), dead_letters: queue() },
     signatures: { ...exampleDiagnostics.signatures, since: iso(Date.now() - DAY_MS), authentic: 1_000 },

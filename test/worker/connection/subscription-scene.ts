@@ -18,20 +18,25 @@ interface SceneOptions {
   readonly scopes?: readonly Scope[];
 }
 
-export const intact: SubscriptionScene["onCall"] = (_method, answer) => answer();
+/** Answers a call, such as `GET /v2/webhook_subscriptions`; `answer` has Qonto do it. */
+type OnCall = (call: string, answer: () => Promise<Response>) => Promise<Response>;
+
+export const intact: OnCall = (_call, answer) => answer();
 
 /** Calls that change something come to nothing. */
 export const refusingChanges =
-  (status: number): SubscriptionScene["onCall"] =>
-  async (method, answer) =>
-    method === "GET" ? answer() : Response.json({ code: "fault", detail: "Not now" }, { status });
+  (status: number): OnCall =>
+  async (call, answer) =>
+    call.startsWith("GET") ? answer() : Response.json({ code: "fault", detail: "Not now" }, { status });
 
 /** A relay that is connected to the simulated Qonto, and looks after its subscriptions when a test says so. */
 export class SubscriptionScene {
   readonly relay: TestRelay;
   readonly connectionId: string;
   /** Stands between the relay and Qonto. */
-  onCall: (method: string, answer: () => Promise<Response>) => Promise<Response> = intact;
+  onCall: OnCall = intact;
+  /** Every value of the header `Authorization` that the relay has sent to Qonto. */
+  readonly authorizations = new Set<string>();
 
   private constructor(relay: TestRelay, { id }: Connection) {
     this.relay = relay;
@@ -78,10 +83,19 @@ export class SubscriptionScene {
     const { qonto, ...config } = readConfig(env);
     if (qonto === null) throw new Error("The relay is no application of Qonto's");
     const { now, setTimer } = this.relay.clock;
-    const fetch = (url: string, init: RequestInit) =>
-      this.onCall(init.method ?? "GET", () => this.qonto.fetch(url, init));
+    const fetch = (url: string, init: RequestInit) => {
+      this.authorizations.add(new Headers(init.headers).get("authorization") ?? "");
+      return this.onCall(`${init.method} ${new URL(url).pathname}`, () => this.qonto.fetch(url, init));
+    };
     const world = { ...realWorld, now, setTimer, fetch };
     return { env, config: { ...config, qonto }, world };
+  }
+
+  /** Somebody else's, of the same member and application. */
+  subscribeForeign(callback_url: string, changes: Partial<Subscription> = {}): Subscription {
+    const { applications, bank } = this.qonto;
+    const owner = { clientId: applications[0].clientId, membership_id: bank.membershipId };
+    return this.qonto.subscribe({ ...owner, callback_url, ...changes });
   }
 
   async find(): Promise<Connection> {

@@ -78,7 +78,7 @@ describe("a subscription that is as it should be", () => {
   it("is found on a later page", async () => {
     const scene = await SubscriptionScene.begin();
     for (let count = 0; count < 150; count += 1) {
-      scene.qonto.subscribe({ ...ofApplication(scene), callback_url: `https://other.example.com/${count}` });
+      scene.subscribeForeign(`https://other.example.com/${count}`);
     }
     await scene.check();
     expect(await scene.check()).toBe("unchanged");
@@ -97,11 +97,6 @@ describe("a subscription that is as it should be", () => {
     expect(scene.changes).toEqual([]);
   });
 });
-
-/** Membership and application of the connection. */
-function ofApplication({ qonto }: SubscriptionScene) {
-  return { clientId: qonto.applications[0].clientId, membership_id: qonto.bank.membershipId };
-}
 
 describe("a subscription that no longer delivers", () => {
   type Scene = SubscriptionScene;
@@ -190,17 +185,13 @@ describe("types", () => {
 describe("a foreign subscription", () => {
   it("is never touched: another relay's, or one that was made by hand at the relay's own address", async () => {
     const scene = await SubscriptionScene.begin();
-    const ofOtherRelay = scene.qonto.subscribe({
-      ...ofApplication(scene),
-      callback_url: "https://other-relay.example.com/webhooks/qonto",
+    const ofOtherRelay = scene.subscribeForeign("https://other-relay.example.com/webhooks/qonto", {
       description: `Qonto relay ${scene.connectionId}, key 00000000`,
     });
-    const ofOtherConnection = scene.qonto.subscribe({
-      ...ofApplication(scene),
-      callback_url: CALLBACK_URL,
+    const ofOtherConnection = scene.subscribeForeign(CALLBACK_URL, {
       description: "Qonto relay con_other, key 00000000",
     });
-    const byHand = scene.qonto.subscribe({ ...ofApplication(scene), callback_url: CALLBACK_URL, enabled: false });
+    const byHand = scene.subscribeForeign(CALLBACK_URL, { enabled: false });
     const foreign = [ofOtherRelay, ofOtherConnection, byHand];
     const before = structuredClone(foreign);
     expect(await scene.check()).toBe("created");
@@ -223,7 +214,7 @@ describe("two of the relay's own", () => {
     // It comes first in the list.
     const [first] = scene.qonto.subscriptions.entries();
     scene.qonto.subscriptions.clear();
-    scene.qonto.subscribe({ ...ofApplication(scene), callback_url: CALLBACK_URL, description });
+    scene.subscribeForeign(CALLBACK_URL, { description });
     if (first !== undefined) scene.qonto.subscriptions.set(...first);
     expect(await scene.check()).toBe("changed");
     expect(scene.subscription.id).toBe(id);
@@ -276,9 +267,9 @@ describe("a run that dies", () => {
 
   it("between Qonto's answer and its arrival leaves one that the next run recognises", async () => {
     const scene = await SubscriptionScene.begin();
-    scene.onCall = async (method, answer) => {
+    scene.onCall = async (call, answer) => {
       const answered = await answer();
-      if (method === "POST") throw new TypeError("fetch failed");
+      if (call === `POST ${LIST}`) throw new TypeError("fetch failed");
       return answered;
     };
     expect(await scene.attempt()).toBe("QontoUnavailable");
