@@ -38,6 +38,10 @@ const metrics = {
   },
   qonto_relay_refusals_total: { type: "counter", help: "Refused webhook requests, by code" },
   qonto_relay_canary_refusals_total: { type: "counter", help: "Refused webhook requests of the doctor, by code" },
+  qonto_relay_reconciled_events_total: {
+    type: "counter",
+    help: "Events that reconciliation recorded, by difference and road (history: sent to nobody by itself)",
+  },
   qonto_relay_acknowledgement_seconds: {
     type: "histogram",
     help: "Time from the last byte of a webhook request to its answer",

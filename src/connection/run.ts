@@ -27,7 +27,7 @@ const comparedType = z.object({
   complete_until: z.number().nullable(),
 });
 
-export type ComparedType = z.output<typeof comparedType>;
+type ComparedType = z.output<typeof comparedType>;
 
 const differences = z.object({ missing: z.number(), drifted: z.number() });
 

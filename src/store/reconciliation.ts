@@ -109,8 +109,7 @@ export async function finishReconciliation(
     finished: db
       .prepare(finishReconciliationSql)
       .bind(id, leaseUntil, result, reconciledUntil, answered.dueAt, nextDueAt, answered.since),
-    told:
-      told === null ? [] : recordOperationalEvent(db, told, { sql: holdsLeaseSql, parameters: [id, leaseUntil] }),
+    told: told === null ? [] : recordOperationalEvent(db, told, { sql: holdsLeaseSql, parameters: [id, leaseUntil] }),
   });
   return isWritten(finished);
 }
