@@ -95,10 +95,10 @@ const refusals = {
     detail: "ADMIN_TOKEN is not set.",
   },
   qonto_unavailable: {
-    when: "Qonto does not answer; nothing was removed",
+    when: "Qonto cannot be asked to delete the subscriptions; the connection stays",
     status: 503,
     title: "Qonto unavailable",
-    detail: "Qonto does not answer, so its subscriptions cannot be removed. Nothing was removed: try again later.",
+    detail: "Qonto cannot be asked to delete the subscriptions, so the connection stays. Send the request again later.",
   },
   not_ready: {
     when: "The database lacks migrations; the detail says which, and what to do",

@@ -82,9 +82,20 @@ async function note(
   { env, world }: ConnectionContext,
   dueAt: number,
 ): Promise<Connection> {
-  await noteSubscriptions(env.DB, connection, { subscriptions, dueAt, restored });
+  const seen = subscriptions.map((one) => withMissingSince(one, connection, world.now()));
+  await noteSubscriptions(env.DB, connection, { subscriptions: seen, dueAt, restored });
   if (restored !== null) await announceOperationalEvent(env, restored.id, world);
-  return { ...connection, subscriptions: [...subscriptions], subscriptionsDueAt: dueAt };
+  return { ...connection, subscriptions: seen, subscriptionsDueAt: dueAt };
+}
+
+/** Health says how long it has been missing. */
+function withMissingSince(
+  one: ConnectionSubscription,
+  { subscriptions: before }: Connection,
+  now: number,
+): ConnectionSubscription {
+  if (one.status !== "missing") return one;
+  return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
 }
 
 /** Many answers of 401 in an hour make Qonto refuse everything, so a refusal waits for the next check. */

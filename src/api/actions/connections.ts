@@ -11,6 +11,9 @@ import { isoTime, show } from "../responses.ts";
 import { connection } from "../schemas/connection.ts";
 import { audited } from "./audited.ts";
 
+/** A run of the cron ends within it. */
+const BUSY_SECONDS = "30";
+
 /**
  * Has the cron compare the state of a connection with the bank's, and its subscriptions with those at Qonto, in its next run.
  * `since`: Unix milliseconds; null: since the last reconciliation. Throws `not_configured` and `not_connected`.
@@ -56,6 +59,7 @@ export async function removeConnection(c: ActionContext, world: World, id: strin
       const { qonto, ...config } = readConfig(env);
       if (qonto === null) return deleteConnection(env.DB, id);
       const outcome = await disconnect(found, { env, config: { ...config, qonto }, world });
+      if (outcome === "busy") throw refuse("connection_busy", { headers: { "retry-after": BUSY_SECONDS } });
       if (outcome === "unavailable") throw refuse("qonto_unavailable");
     },
   });

@@ -98,7 +98,7 @@ says how to get them.`,
     const endsAt = world.elapsedMs() + timeoutSeconds * 1000;
     while (world.elapsedMs() < endsAt) {
       await world.wait(POLL_MS);
-      const made = (await lookAgain(relay)).find((one) => isConnectedAnew(one, before));
+      const made = (await lookAgain(relay)).find((one) => isNewlyConnected(one, before));
       if (made === undefined) continue;
       output.show(made, () => `Connected ${nameOf(made)}: ${made.id}, ${made.status}.`);
       return 0;
@@ -120,7 +120,7 @@ async function lookAgain(relay: RelayClient): Promise<Connection[]> {
 }
 
 /** One that was not there, or that was connected again: its id stays. */
-function isConnectedAnew({ id, connected_at }: Connection, before: readonly Connection[]): boolean {
+function isNewlyConnected({ id, connected_at }: Connection, before: readonly Connection[]): boolean {
   return before.every((one) => one.id !== id || one.connected_at !== connected_at);
 }
 

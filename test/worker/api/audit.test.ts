@@ -2,7 +2,8 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
-import { ORGANIZATION, application, insertConnection } from "../support/connections.ts";
+import { qontoApplication } from "../support/connected-relay.ts";
+import { ORGANIZATION, insertConnection } from "../support/connections.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
@@ -88,7 +89,7 @@ const changes: Record<string, Act> = {
     return { subject: "m1", after: null };
   },
   "connection.reconciled": async (relay) => {
-    relay.env = { ...relay.env, ...application };
+    relay.env = { ...relay.env, ...qontoApplication };
     await insertConnection(relay.now);
     await relay.api("POST", "/api/connections/con_1/reconcile", { since: "2026-01-01T00:00:00Z" });
     return { subject: "con_1", after: { since: "2026-01-01T00:00:00.000Z" } };

@@ -1,6 +1,8 @@
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
-import { ORGANIZATION, application, findRow, insertConnection } from "../support/connections.ts";
+import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
+import { ORGANIZATION, findRow, insertConnection } from "../support/connections.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
@@ -128,7 +130,7 @@ describe("a reconciliation that is asked for", () => {
   const path = "/api/connections/con_1/reconcile";
 
   it("is due at once, from the given time on, as are the subscriptions", async () => {
-    const relay = new TestRelay(application);
+    const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now);
     relay.passSeconds(60);
     const since = "2026-02-20T00:00:00.000Z";
@@ -144,7 +146,7 @@ describe("a reconciliation that is asked for", () => {
   });
 
   it("needs no body", async () => {
-    const relay = new TestRelay(application);
+    const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now);
     const answer = await relay.api("POST", path);
     expect(answer).toEqual({ status: 202, body: { id: "con_1", status: "scheduled", since: null } });
@@ -152,7 +154,7 @@ describe("a reconciliation that is asked for", () => {
   });
 
   it("is done once when it is repeated under its key", async () => {
-    const relay = new TestRelay(application);
+    const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now);
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "idempotency-key": "once" };
     const first = await relay.fetch(path, { method: "POST", headers });
@@ -169,7 +171,7 @@ describe("a reconciliation that is asked for", () => {
     ["expired", "This connection has expired."],
     ["revoked", "This connection was revoked."],
   ])("is refused with 409 when the connection is %s", async (status, detail) => {
-    const relay = new TestRelay(application);
+    const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now, { status, ended_at: relay.now });
     const before = await findRow();
     expect(await relay.api("POST", path)).toMatchObject({
@@ -188,7 +190,7 @@ describe("a reconciliation that is asked for", () => {
   });
 
   it("is refused with 400 or 404 when it is no time, or there is no such connection", async () => {
-    const relay = new TestRelay(application);
+    const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now);
     const invalid = await relay.api("POST", path, { since: "yesterday" });
     expect(invalid).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path: "since" }] } });
@@ -201,6 +203,52 @@ describe("a reconciliation that is asked for", () => {
 });
 
 describe("a connection that is removed", () => {
+  /** Connected, with a subscription of the relay's at Qonto, and one of somebody else at the same address. */
+  async function connected() {
+    const relay = new TestRelay(qontoApplication);
+    const { id } = await connectDirectly(relay);
+    const clientId = qontoApplication.QONTO_CLIENT_ID;
+    const callback_url = "https://relay.test/webhooks/qonto";
+    const foreign = relay.qonto.subscribe({ callback_url, clientId });
+    const own = relay.qonto.subscribe({ callback_url, clientId });
+    const noted = [{ id: own.id, types: own.types, status: "active", keyId: "key_1" }];
+    await env.DB.prepare("UPDATE connections SET subscriptions = ?1").bind(JSON.stringify(noted)).run();
+    return { relay, id, path: `/api/connections/${id}`, foreign };
+  }
+
+  it("loses its subscriptions at Qonto, and no other", async () => {
+    const { relay, id, path, foreign } = await connected();
+    expect(await relay.api("DELETE", path)).toEqual({ status: 204, body: null });
+    expect([...relay.qonto.subscriptions.keys()]).toEqual([foreign.id]);
+    expect(await findRow(id)).toBeNull();
+  });
+
+  it("stays while Qonto cannot be asked, and is removed when that is over", async () => {
+    const { relay, id, path } = await connected();
+    relay.qonto.faults.status = 503;
+    const refused = await relay.api("DELETE", path);
+    expect(refused).toMatchObject({ status: 503, body: { code: "qonto_unavailable" } });
+    expect([relay.qonto.subscriptions.size, await findRow(id)]).toEqual([2, expect.objectContaining({ id })]);
+    expect((await relay.api("GET", "/api/audit")).body.data).toEqual([]);
+    delete relay.qonto.faults.status;
+    expect((await relay.api("DELETE", path)).status).toBe(204);
+    expect([relay.qonto.subscriptions.size, await findRow(id)]).toEqual([1, null]);
+  });
+
+  it("stays while a run of the cron has it, which is said with the time to wait", async () => {
+    const { relay, id, path } = await connected();
+    await env.DB.prepare("UPDATE connections SET lease_until = ?1")
+      .bind(relay.now + 90_000)
+      .run();
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const refused = await relay.fetch(path, { method: "DELETE", headers });
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([409, "30"]);
+    expect(await refused.json()).toMatchObject({ code: "connection_busy" });
+    expect([relay.qonto.subscriptions.size, await findRow(id)]).toEqual([2, expect.objectContaining({ id })]);
+    relay.passSeconds(90);
+    expect((await relay.api("DELETE", path)).status).toBe(204);
+  });
+
   it("is gone, also while no application is configured", async () => {
     const relay = new TestRelay();
     await insertConnection(relay.now);
@@ -212,7 +260,7 @@ describe("a connection that is removed", () => {
 });
 
 it("a read-only token sees connections and changes none", async () => {
-  const relay = new TestRelay(application);
+  const relay = new TestRelay(qontoApplication);
   await insertConnection(relay.now);
   const { token } = (await relay.api("POST", "/api/tokens", { name: "grafana", access: "read" })).body;
   const call = async (method: string, path: string) =>

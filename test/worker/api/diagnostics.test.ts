@@ -25,6 +25,7 @@ describe("diagnostics", () => {
       secrets: { business: 2, onboarding: 0, subscriptions: 0 },
       signature_tolerance_seconds: 300,
       allow_private_destinations: false,
+      qonto_environment: null,
     });
     expect(JSON.stringify(body)).not.toContain("secret-");
     relay.env = { ...relay.env, QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };

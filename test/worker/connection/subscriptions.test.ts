@@ -59,10 +59,14 @@ describe("a connection without a subscription", () => {
   it("is shown as one without while Qonto refuses to make one, and is not told as restored then", async () => {
     const scene = await SubscriptionScene.begin();
     scene.onCall = refusingChanges(422);
+    const missingSince = scene.relay.now;
     expect(await scene.attempt()).toBe("QontoRefusal");
-    scene.onCall = intact;
-    const missing = { id: null, types: cataloguedTypes.business, status: "missing", keyId: null };
+    const missing = { id: null, types: cataloguedTypes.business, status: "missing", keyId: null, missingSince };
     expect((await scene.find()).subscriptions).toEqual([missing]);
+    scene.relay.passSeconds(900);
+    expect(await scene.attempt()).toBe("QontoRefusal");
+    expect((await scene.find()).subscriptions).toEqual([missing]);
+    scene.onCall = intact;
     expect(await scene.check()).toBe("created");
     expect(await toldEvents()).toEqual([]);
   });

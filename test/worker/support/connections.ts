@@ -2,9 +2,6 @@ import { env } from "cloudflare:workers";
 
 export const ORGANIZATION = "8f4c2b1a-5d3e-4f6a-9b7c-1e2d3c4b5a69";
 
-/** Variables of a relay that can be connected. */
-export const application = { QONTO_CLIENT_ID: "client-of-test", QONTO_CLIENT_SECRET: "secret-of-test" };
-
 /** Columns of a connection by their names; JSON as what it holds. */
 type Columns = Readonly<Record<string, string | number | null | readonly unknown[]>>;
 
