@@ -147,7 +147,7 @@ export class ConnectionChecks {
   }
 
   /** A request arrives at Qonto. */
-  take(path: string, init: RequestInit) {
+  take(path: string, init: RequestInit, { isRepeated }: { readonly isRepeated: boolean }) {
     const { server } = this.#ends;
     const [, id = null] = /^\/v2\/webhook_subscriptions\/(.+)$/.exec(path) ?? [];
     const subscription = id === null ? undefined : server.subscriptions.get(id);
@@ -161,7 +161,9 @@ export class ConnectionChecks {
       },
       done: () => {
         for (const one of server.subscriptions.values()) {
-          if (!before.has(one.id) && !this.#ownSubscriptions.has(one.id)) this.#isCreated(one, were);
+          if (before.has(one.id) || this.#ownSubscriptions.has(one.id)) continue;
+          this.#ownSubscriptions.add(one.id);
+          if (!isRepeated) this.#isCreated(one, were);
         }
         if (subscription !== undefined && init.method === "DELETE") this.#isDeleted(subscription, were.delivering);
       },
@@ -232,12 +234,24 @@ export class ConnectionChecks {
   }
 
   #isCreated(made: Subscription, were: Readonly<Record<"good" | "delivering", readonly Subscription[]>>): void {
-    this.#ownSubscriptions.add(made.id);
     const isOf = (one: Subscription) => one.organization_id === made.organization_id;
     // An older version does not know the newest key.
     const isOutdated = made.secret !== this.#secret();
     if (were.good.some(isOf) && !isOutdated) this.#ends.cloud.accuse("A second subscription is created");
-    if (!were.delivering.some(isOf)) this.#expectReconciliation(made.organization_id);
+    const hadOne = this.#isNoted(made.organization_id);
+    if (hadOne && !were.delivering.some(isOf)) this.#expectReconciliation(made.organization_id);
+  }
+
+  /** Whether the relay knows that it had a subscription. */
+  #isNoted(organizationId: string): boolean {
+    const [row] = this.#ends.db.query(
+      "SELECT subscriptions FROM connections WHERE organization_id = ?1",
+      organizationId,
+    );
+    const noted: readonly { readonly id: string | null; readonly status: string }[] = JSON.parse(
+      String(row?.["subscriptions"] ?? "[]"),
+    );
+    return noted.some(({ id, status }) => id !== null && status !== "foreign");
   }
 
   #isDeleted({ id, organization_id }: Subscription, were: readonly Subscription[]): void {

@@ -152,18 +152,18 @@ export class SimulatedConnections {
   readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
     const { pathname } = new URL(url);
     const end = this.checks.begin(pathname, init);
+    let taken = 0;
+    const take = () => {
+      const isRepeated = (taken += 1) > 1;
+      if (this.#hangs) return { value: never, afterMs: Infinity };
+      const value = this.#answer(url, init, isRepeated);
+      // Its caller may be gone by then.
+      value.catch(() => undefined);
+      return { value, afterMs: this.#cloud.latencyMs() };
+    };
     try {
-      const take = () =>
-        this.#hangs
-          ? { value: Promise.reject<Response>(new Error("Nobody waits for it")), afterMs: Infinity }
-          : { value: this.#answer(url, init), afterMs: this.#cloud.latencyMs() };
-      const withoutUnhandled = () => {
-        const taken = take();
-        taken.value.catch(() => undefined);
-        return taken;
-      };
       const what = () => `${init.method} ${pathname}`;
-      const response = await this.#cloud.call("qonto", what, withoutUnhandled, init.signal);
+      const response = await this.#cloud.call("qonto", what, take, init.signal);
       end(response.ok);
       return response;
     } catch (error) {
@@ -172,12 +172,12 @@ export class SimulatedConnections {
     }
   };
 
-  async #answer(url: string, init: RequestInit): Promise<Response> {
+  async #answer(url: string, init: RequestInit, isRepeated: boolean): Promise<Response> {
     const address = new URL(url);
     const { pathname, searchParams } = address;
     const perPage = searchParams.get("per_page");
     if (perPage !== null) searchParams.set("per_page", String(Math.min(Number(perPage), this.#pageSize)));
-    const taken = this.checks.take(pathname, init);
+    const taken = this.checks.take(pathname, init, { isRepeated });
     const { method = "GET", headers, body } = init;
     const request = new Request(address, { method, headers: headers ?? {}, body: body ?? null });
     try {
@@ -426,6 +426,8 @@ export class SimulatedConnections {
     return connected;
   }
 }
+
+const never = new Promise<Response>(() => undefined);
 
 function isKnown(secret: string, checks: ConnectionChecks): boolean {
   return secret === BUSINESS_SECRET || checks.isDerived(secret);
