@@ -42,6 +42,13 @@ interface TokenUse {
   readonly callers: Set<Invocation>;
 }
 
+/** The relay's own subscriptions before a request changes one. */
+interface SubscriptionsBefore {
+  readonly good: readonly Subscription[];
+  readonly delivering: readonly Subscription[];
+  readonly disturbances: number;
+}
+
 /** Requests to Qonto of one cron run, for all connections: 60 for each, some of them repeated. */
 const MOST_REQUESTS = 300;
 
@@ -148,12 +155,14 @@ export class ConnectionChecks {
 
   /** A request arrives at Qonto. */
   take(path: string, init: RequestInit, { isRepeated }: { readonly isRepeated: boolean }) {
-    const { server } = this.#ends;
+    const { server, cloud } = this.#ends;
     const [, id = null] = /^\/v2\/webhook_subscriptions\/(.+)$/.exec(path) ?? [];
     const subscription = id === null ? undefined : server.subscriptions.get(id);
     if (subscription !== undefined && init.method !== "GET") this.#judgeChange(subscription);
     const before = new Set(server.subscriptions.keys());
-    const were = { good: this.#good(), delivering: this.#delivering() };
+    // Before the caller may be lost.
+    const { disturbances } = cloud;
+    const were = { good: this.#good(), delivering: this.#delivering(), disturbances };
     return {
       answered: async (response: Response) => {
         const token = path === "/oauth2/token" ? refreshTokenIn(init) : null;
@@ -233,13 +242,13 @@ export class ConnectionChecks {
     return secret;
   }
 
-  #isCreated(made: Subscription, were: Readonly<Record<"good" | "delivering", readonly Subscription[]>>): void {
+  #isCreated(made: Subscription, were: SubscriptionsBefore): void {
     const isOf = (one: Subscription) => one.organization_id === made.organization_id;
     // An older version does not know the newest key.
     const isOutdated = made.secret !== this.#secret();
     if (were.good.some(isOf) && !isOutdated) this.#ends.cloud.accuse("A second subscription is created");
     const hadOne = this.#isNoted(made.organization_id);
-    if (hadOne && !were.delivering.some(isOf)) this.#expectReconciliation(made.organization_id);
+    if (hadOne && !were.delivering.some(isOf)) this.#expectReconciliation(made.organization_id, were);
   }
 
   /** Whether the relay knows that it had a subscription. */
@@ -262,9 +271,9 @@ export class ConnectionChecks {
   }
 
   /** What was missed while there was no subscription is found at once, if nothing goes wrong. */
-  #expectReconciliation(organizationId: string): void {
+  #expectReconciliation(organizationId: string, { disturbances }: SubscriptionsBefore): void {
     const { cloud, db } = this.#ends;
-    const { agenda, disturbances } = cloud;
+    const { agenda } = cloud;
     const { troubles } = this;
     const at = agenda.now;
     if (at - this.#lastFailureAt < LONGEST_PAUSE_MS) return;
