@@ -6,8 +6,9 @@ import { isoAt } from "../support/qonto-server/world.ts";
 import type { Chance } from "./chance.ts";
 import type { Cloud } from "./cloud.ts";
 import { ConnectionChecks, type Connected } from "./connection-checks.ts";
-import { BUSINESS_SECRET, type PlannedEvent } from "./events.ts";
+import { BUSINESS_SECRET, type PlannedEvent, sentOnce } from "./events.ts";
 import type { SimulatedQonto } from "./qonto.ts";
+import { QontoTroubles, type Trouble, drawTrouble } from "./qonto-troubles.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
 const RELAY_URL = "https://relay.test";
@@ -63,15 +64,13 @@ export class SimulatedConnections {
   readonly #chance: Chance;
   readonly #qonto: SimulatedQonto;
   readonly #server: QontoServer;
+  readonly #troubles: QontoTroubles;
+  readonly #learn: (event: PlannedEvent) => void;
   readonly #connected: Connected[] = [];
   readonly #lossRate: number;
   readonly #pageSize: number;
   #open = 0;
   #made = 0;
-  /** Qonto takes requests, and answers none. */
-  #hangs = false;
-  /** Lists of subscriptions that are empty by mistake. */
-  #emptyLists = 0;
 
   constructor(
     { cloud, db, qonto }: { readonly cloud: Cloud; readonly db: SqliteDatabase; readonly qonto: SimulatedQonto },
@@ -93,7 +92,8 @@ export class SimulatedConnections {
       randomId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, "0")}`,
       send: () => Promise.reject(new Error("Webhooks leave by the simulation")),
     });
-    const record = (event: PlannedEvent) => {
+    this.#troubles = new QontoTroubles(this.#server.faults, () => (this.checks.subscriptions.troubles += 1));
+    this.#learn = (event) => {
       this.events.push(event);
       learn(event);
     };
@@ -104,7 +104,7 @@ export class SimulatedConnections {
       connected: this.#connected,
       callbackUrl: CALLBACK_URL,
       types: TYPES,
-      learn: record,
+      learn: this.#learn,
     });
   }
 
@@ -131,7 +131,10 @@ export class SimulatedConnections {
     const chance = this.#chance;
     for (let many = chance.whole(2, 8); many > 0; many -= 1) this.#later(() => this.#changeBank());
     for (let many = chance.pick([0, 0, 1, 1, 2, 3]); many > 0; many -= 1) this.#later(() => this.#meddle());
-    for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) this.#planTrouble();
+    for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) {
+      const trouble = drawTrouble(chance, this.bankMs);
+      this.#later(() => this.#beInTrouble(trouble));
+    }
     if (chance.happens(0.08)) this.#later(() => this.#revoke());
   }
 
@@ -155,15 +158,14 @@ export class SimulatedConnections {
     let taken = 0;
     const take = () => {
       const isRepeated = (taken += 1) > 1;
-      if (this.#hangs) return { value: never, afterMs: Infinity };
+      if (this.#troubles.hangs) return { value: never, afterMs: Infinity };
       const value = this.#answer(url, init, isRepeated);
       // Its caller may be gone by then.
       value.catch(() => undefined);
       return { value, afterMs: this.#cloud.latencyMs() };
     };
     try {
-      const what = () => `${init.method} ${pathname}`;
-      const response = await this.#cloud.call("qonto", what, take, init.signal);
+      const response = await this.#cloud.call("qonto", () => `${init.method} ${pathname}`, take, init.signal);
       end(response.ok);
       return response;
     } catch (error) {
@@ -175,21 +177,17 @@ export class SimulatedConnections {
   async #answer(url: string, init: RequestInit, isRepeated: boolean): Promise<Response> {
     const address = new URL(url);
     const { pathname, searchParams } = address;
-    const perPage = searchParams.get("per_page");
-    if (perPage !== null) searchParams.set("per_page", String(Math.min(Number(perPage), this.#pageSize)));
-    const taken = this.checks.take(pathname, init, { isRepeated });
-    const { method = "GET", headers, body } = init;
-    const request = new Request(address, { method, headers: headers ?? {}, body: body ?? null });
+    const perPage = Number(searchParams.get("per_page"));
+    if (perPage > 0) searchParams.set("per_page", String(Math.min(perPage, this.#pageSize)));
+    const done = this.checks.subscriptions.take(pathname, init, isRepeated);
+    const { method = "GET", headers = {}, body = null } = init;
+    const request = new Request(address, { method, headers, body });
     try {
-      if (method === "GET" && pathname === "/v2/webhook_subscriptions" && this.#emptyLists > 0) {
-        this.#emptyLists -= 1;
-        return Response.json({ subscriptions: [], meta: { current_page: 1, next_page: null, total_count: 0 } });
-      }
-      const response = await this.#server.answer(request);
-      await taken.answered(response.clone());
+      const response = await this.#troubles.answer(request, () => this.#server.answer(request));
+      await this.checks.tokens.answered(pathname, init, response.clone());
       return response;
     } finally {
-      taken.done();
+      done();
     }
   }
 
@@ -205,7 +203,7 @@ export class SimulatedConnections {
     const { now } = this.#cloud.agenda;
     const chance = this.#chance;
     const { accessToken, refreshToken, scopes } = this.#server.grant({ organizationId: bank.organizationId });
-    this.checks.granted(refreshToken ?? "", bank.organizationId);
+    this.checks.tokens.granted(refreshToken, bank.organizationId);
     // Tokens are refreshed in their last 20 minutes.
     const lastsMs = chance.happens(0.6) ? chance.whole(10, 21) * MINUTE_MS : 60 * MINUTE_MS;
     const values = [
@@ -307,25 +305,15 @@ export class SimulatedConnections {
         one.enabled &&
         one.callback_url === CALLBACK_URL &&
         one.types.includes(type) &&
-        isKnown(one.secret, this.checks),
+        // Another relay's is of no use here.
+        (one.secret === BUSINESS_SECRET || this.checks.subscriptions.isOwn(one.id)),
     );
     if (receivers.length === 0 || chance.happens(lossRate)) return;
     const id = `w${(this.#made += 1)}`;
     const created_at = isoAt(this.#cloud.agenda.now + chance.whole(0, 2));
     const body = `${JSON.stringify({ id, type, organization_id: organizationId, created_at }).slice(0, -1)},"data":${JSON.stringify(data)}}`;
-    const event: PlannedEvent = {
-      id,
-      isReadable: true,
-      source: "business",
-      type,
-      body,
-      sentAfterMs: 0,
-      sentAgainAfterMs: [],
-      heldUpMs: 0,
-      keepsSignature: false,
-      isForged: false,
-    };
-    this.checks.learn(event);
+    const event: PlannedEvent = { ...sentOnce, id, source: "business", type, body };
+    this.#learn(event);
     for (const { secret } of receivers) this.#qonto.sendIn(chance.whole(0, 3_000), { ...event, secret });
   }
 
@@ -338,7 +326,7 @@ export class SimulatedConnections {
     const chance = this.#chance;
     const { bank } = this.#someConnected();
     const [own] = chance.some(
-      this.#subscriptionsOf(bank.organizationId).filter(({ id }) => this.checks.isOwn(id)),
+      this.#subscriptionsOf(bank.organizationId).filter(({ id }) => this.checks.subscriptions.isOwn(id)),
       1,
     );
     this.checks.isMeddledWith();
@@ -354,56 +342,19 @@ export class SimulatedConnections {
         return this.#server.editSubscription(id, { types: ["v1/transactions"] });
       case "elsewhere":
         this.#server.editSubscription(id, { callback_url: "https://elsewhere.test/hook" });
-        return this.checks.isPointedElsewhere(id);
+        return this.checks.subscriptions.isPointedElsewhere(id);
       case "by hand":
         return this.#subscribeByHand(bank);
     }
   }
 
-  #planTrouble(): void {
-    const chance = this.#chance;
-    const { faults } = this.#server;
-    const lastsMs = chance.happens(0.3) ? chance.whole(1_000, this.bankMs) : chance.whole(1_000, 2 * MINUTE_MS);
-    const path = chance.pick([
-      "*",
-      "/oauth2/token",
-      "/v2/webhook_subscriptions",
-      "/v2/organization",
-      "/v2/transactions",
-      "/v2/clients",
-    ]);
-    const times = chance.whole(1, 6);
-    const kind = chance.pick(["status", "hangs", "broken", "broken", "miscounts", "miscounts", "empty"]);
-    this.#later(() => {
-      this.#cloud.note(() => `Qonto is in trouble: ${kind} ${path}`);
-      this.checks.troubles += 1;
-      switch (kind) {
-        case "status":
-          faults.status = chance.pick([500, 503, 429]);
-          return this.#endIn(lastsMs, () => delete faults.status);
-        case "hangs":
-          this.#hangs = true;
-          return this.#endIn(lastsMs, () => (this.#hangs = false));
-        case "broken": {
-          const answer = chance.pick(["cut", "lost", "lost", "html", "text", "cut json"] as const);
-          faults.paths.set(path, { times, answer });
-          return this.#endIn(lastsMs, () => faults.paths.delete(path));
-        }
-        case "miscounts":
-          faults.paths.set(path, { times: 2 * times, totalCountBy: chance.pick([1, 1, -1]) });
-          return this.#endIn(lastsMs, () => faults.paths.delete(path));
-        case "empty":
-          this.#emptyLists = 1;
-      }
-    });
-  }
-
-  #endIn(ms: number, work: () => void): void {
+  #beInTrouble(trouble: Trouble): void {
+    this.#cloud.note(() => `Qonto is in trouble: ${JSON.stringify(trouble)}`);
+    const end = this.#troubles.begin(trouble);
     this.#open += 1;
-    this.#cloud.agenda.add(ms, () => {
+    this.#cloud.agenda.add(trouble.lastsMs, () => {
       this.#open -= 1;
-      work();
-      this.checks.troubles += 1;
+      end();
     });
   }
 
@@ -428,7 +379,3 @@ export class SimulatedConnections {
 }
 
 const never = new Promise<Response>(() => undefined);
-
-function isKnown(secret: string, checks: ConnectionChecks): boolean {
-  return secret === BUSINESS_SECRET || checks.isDerived(secret);
-}
