@@ -148,8 +148,9 @@ describe("what the Worker evaluates before it takes a webhook", () => {
     );
   });
 
-  it("is neither the API, nor the console, nor what only they need", () => {
-    const onlyTheirs = /^(api|console)\b|^@hono\/zod-openapi|^hono\/jsx|samples\.json$/;
+  it("is neither the API, nor the console, nor the connection to Qonto, nor what only they need", () => {
+    const onlyTheirs =
+      /^(api|console|connection|reconciliation)\b|^oauth4webapi|^@hono\/zod-openapi|^hono\/jsx|samples\.json$/;
     expect([...evaluated].filter((module) => onlyTheirs.test(module))).toEqual([]);
   });
 });
@@ -184,9 +185,13 @@ describe("each outside thing has one door", () => {
     expect(using(/subtle\.(encrypt|decrypt|deriveKey)\(/)).toEqual(["platform/encryption.ts"]);
   });
 
-  it("requests leave from one file to destinations, and from another to Qonto", () => {
+  it("requests leave from one file to destinations, and from two to Qonto: its API, and its OAuth server", () => {
     expect(worker(using(/[^.\w]fetch\(/)).toSorted()).toEqual(["platform/world.ts"]);
-    expect(worker(using(/world\.fetch\(/)).toSorted()).toEqual(["outbound/post.ts", "platform/http.ts"]);
+    expect(worker(using(/world\.fetch\(/)).toSorted()).toEqual([
+      "connection/oauth.ts",
+      "outbound/post.ts",
+      "platform/http.ts",
+    ]);
   });
 
   it("the command line has of its process what its entry hands in", () => {

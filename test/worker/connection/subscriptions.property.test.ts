@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
 import { cataloguedTypes } from "../../../src/qonto/catalogue.ts";
+import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import type { Subscription } from "../../support/qonto-server/subscriptions-api.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { CALLBACK_URL, LIST, SubscriptionScene, intact } from "./subscription-scene.ts";
@@ -25,7 +26,20 @@ type Mishap = { readonly kind: string; readonly types?: string[] };
 
 /** How each of the next calls is answered. */
 const answer = fc.constantFrom(
-  ...["well", "well", "well", "401", "403", "404", "500", "429", "html", "{}", "empty", "half", "cut", "lost"],
+  "well",
+  "well",
+  "well",
+  "401",
+  "403",
+  "404",
+  "500",
+  "429",
+  "html",
+  "{}",
+  "empty",
+  "half",
+  "cut",
+  "lost",
 );
 
 const meta = { current_page: 1, next_page: null, prev_page: null, total_pages: 1, total_count: 0, per_page: 100 };
@@ -122,7 +136,9 @@ it("whatever Qonto lists and answers, what is not the relay's own is never touch
         expect(touched).toEqual([]);
         for (const [id, one] of untouched) expect(scene.qonto.subscriptions.get(id)).toEqual(one);
         const own = [...scene.qonto.subscriptions.values()].filter(({ id }) => ownIds.has(id));
-        expect(own).toMatchObject([{ callback_url: CALLBACK_URL, types: cataloguedTypes.business, enabled: true }]);
+        const [secret] = await subscriptionSecrets(scene.context.config.subscriptionKeys);
+        const desired = { callback_url: CALLBACK_URL, types: cataloguedTypes.business, secret, enabled: true };
+        expect(own).toMatchObject([desired]);
         expect(await scene.emit()).toContain(200);
         expect(await scene.check()).toBe("unchanged");
       },

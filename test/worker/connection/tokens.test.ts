@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
+import { never } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   REFRESH_IS_DUE_SECONDS,
@@ -19,10 +20,11 @@ import {
 
 beforeEach(emptyDatabase);
 
-/** A relay whose tokens are due to be refreshed. */
+/** A relay whose tokens are due to be refreshed, and nothing else of the connection is. */
 async function relayWithOldTokens() {
   const relay = new TestRelay(qontoApplication);
   const connection = await connectDirectly(relay);
+  await env.DB.prepare("UPDATE connections SET subscriptions_due_at = 9e15, reconciliation_due_at = 9e15").run();
   relay.passSeconds(REFRESH_IS_DUE_SECONDS);
   return { relay, connection };
 }
@@ -52,15 +54,13 @@ describe("tokens are refreshed", () => {
   });
 
   it("for months, each time with the refresh token of the last", async () => {
-    const relay = new TestRelay(qontoApplication);
-    const connection = await connectDirectly(relay);
-    for (let refresh = 0; refresh < 100; refresh += 1) {
-      relay.passSeconds(REFRESH_IS_DUE_SECONDS);
+    const { relay, connection } = await relayWithOldTokens();
+    for (let week = 0; week < 20; week += 1) {
       await lookAfter(relay);
-      relay.passSeconds(86_400);
-      await lookAfter(relay);
+      relay.passSeconds(7 * 86_400);
     }
-    expect(tokenRequests(relay)).toBe(200);
+    await lookAfter(relay);
+    expect(tokenRequests(relay)).toBe(21);
     expect(await works(relay, connection)).toBe(true);
   });
 
@@ -158,11 +158,13 @@ describe("a process that is killed between Qonto's answer and the write", () => 
 describe("while D1 stalls", () => {
   it("new tokens are written until they are kept, and nobody takes them away meanwhile", async () => {
     const { relay, connection } = await relayWithOldTokens();
-    let stalledUntil: number | null = null;
+    let stalledUntil = 0;
     intercept(relay, async (call, proceed) => {
-      if (isWriteOfTokens(call)) stalledUntil ??= relay.now + 75_000;
-      const waitMs = (stalledUntil ?? 0) - relay.now;
-      if (waitMs > 0) await sleep(waitMs, relay.clock);
+      if (isWriteOfTokens(call) && stalledUntil === 0) stalledUntil = relay.now + 75_000;
+      const waitMs = stalledUntil - relay.now;
+      if (waitMs <= 0) return proceed();
+      if (isWriteOfTokens(call)) return never;
+      await sleep(waitMs, relay.clock);
       return proceed();
     });
     const running = relay.runCron();
@@ -171,6 +173,23 @@ describe("while D1 stalls", () => {
     expect(tokenRequests(relay)).toBe(1);
     expect((await rowOf(connection)).status).toBe("connected");
     expect(await works(relay, connection)).toBe(true);
+  });
+
+  it("a write that D1 makes late does not replace newer tokens", async () => {
+    const { relay, connection } = await relayWithOldTokens();
+    let late: (() => Promise<D1Result[]>) | undefined;
+    intercept(relay, (call, proceed) => {
+      if (late !== undefined || !isWriteOfTokens(call)) return proceed();
+      late = proceed;
+      return never;
+    });
+    await relay.runCron();
+    relay.passSeconds(REFRESH_IS_DUE_SECONDS);
+    await relay.runCron();
+    const before = await rowOf(connection);
+    await late?.();
+    expect(tokenRequests(relay)).toBe(2);
+    expect(await rowOf(connection)).toEqual(before);
   });
 
   it("no attempt goes to Qonto that others may take for interrupted", async () => {
@@ -209,7 +228,7 @@ describe("an answer of Qonto's that is lost", () => {
   });
 });
 
-describe("Qonto is down for a day", () => {
+describe("while Qonto is down", () => {
   it.each([
     ["it answers 503", { status: 503 }],
     ["it hangs", { answer: "hangs" }],
@@ -217,20 +236,36 @@ describe("Qonto is down for a day", () => {
     ["a page stands in its place", { answer: "html" }],
     ["it has too many requests", { status: 429 }],
     ["it refuses the application", { status: 403 }],
-  ] as const)("and the connection works again when it is back: %s", async (_title, fault) => {
+  ] as const)("it is asked less and less often, and the tokens work when it is back: %s", async (_title, fault) => {
     const { relay, connection } = await relayWithOldTokens();
     relay.qonto.faults.paths.set("*", fault);
-    await liveThroughMinutes(relay, 24 * 60);
+    await liveThroughMinutes(relay, 2 * 60);
     const down = await rowOf(connection);
     expect(down).toMatchObject({ status: "connected", lastError: expect.stringMatching(/^Qonto .*\.$/) });
-    // Four an hour, and those of the beginning.
-    expect(tokenRequests(relay)).toBeLessThan(110);
-    expect(tokenRequests(relay)).toBeGreaterThan(90);
+    // Four an hour in the end.
+    expect(tokenRequests(relay)).toBeLessThan(18);
+    expect(tokenRequests(relay)).toBeGreaterThan(10);
     relay.qonto.faults.paths.clear();
     await liveThroughMinutes(relay, 16);
     expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
     expect(await works(relay, connection)).toBe(true);
     expect(await lostEvents()).toEqual([]);
+  });
+
+  it("for a day, with all else that is due, everything goes on when it is back", async () => {
+    const relay = new TestRelay(qontoApplication);
+    const connection = await connectDirectly(relay);
+    relay.qonto.faults.status = 503;
+    await liveThroughMinutes(relay, 24 * 60, 5);
+    expect(relay.qonto.calls.length).toBeLessThan(700);
+
+    expect((await rowOf(connection)).status).toBe("connected");
+    delete relay.qonto.faults.status;
+    await liveThroughMinutes(relay, 20);
+    const row = await rowOf(connection);
+    expect(row).toMatchObject({ status: "connected", lastError: null, subscriptions: [{ status: "active" }] });
+    expect(row.reconciledUntil).toBeGreaterThan(relay.now - 1_200_000);
+    expect(await works(relay, connection)).toBe(true);
   });
 });
 
@@ -282,7 +317,7 @@ describe("Qonto takes the refresh token no more", () => {
       type: "v1/cards",
       created_at: "2026-03-01T12:00:00Z",
       data: {},
-    } as never);
+    });
     expect(response.status).toBe(200);
     expect((await relay.api("GET", "/api/events")).body.data).toHaveLength(body.data.length + 1);
   });
@@ -298,7 +333,7 @@ describe("a consent that is revoked at Qonto", () => {
       relay.qonto.event("v1/consent-revocations", {
         data: { client_id: qontoApplication.QONTO_CLIENT_ID, revoked_at: new Date(relay.now).toISOString() },
         organization_id: organizationId,
-      }) as never,
+      }),
     );
     await relay.runQueues();
     await relay.runCron();
@@ -322,7 +357,7 @@ describe("a consent that is revoked at Qonto", () => {
     await relay.send(
       relay.qonto.event("v1/consent-revocations", {
         data: { client_id: qontoApplication.QONTO_CLIENT_ID, revoked_at: revokedAt, ...changes },
-      }) as never,
+      }),
     );
     await relay.runQueues();
     await relay.runCron();
@@ -337,7 +372,7 @@ describe("a consent that is revoked at Qonto", () => {
     await relay.send(
       relay.qonto.event("v1/consent-revocations", {
         data: { client_id: qontoApplication.QONTO_CLIENT_ID, revoked_at },
-      }) as never,
+      }),
     );
     await relay.runQueues();
     await relay.runCron();
