@@ -158,6 +158,8 @@ export class SimulatedConnections {
     let taken = 0;
     const take = () => {
       const isRepeated = (taken += 1) > 1;
+      // What is created twice has to be found, as what somebody else does.
+      if (isRepeated) this.checks.isMeddledWith();
       if (this.#troubles.hangs) return { value: never, afterMs: Infinity };
       const value = this.#answer(url, init, isRepeated);
       // Its caller may be gone by then.
