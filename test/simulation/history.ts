@@ -17,6 +17,7 @@ import { whatIsOpen } from "./open-work.ts";
 import { ADMIN_TOKEN, SimulatedOperator } from "./operator.ts";
 import { SimulatedQonto } from "./qonto.ts";
 import { type SimulatedQueues, makeQueues } from "./queues.ts";
+import { titleOf, withoutStack } from "./trace-text.ts";
 import type { SqlStatement } from "./d1-binding.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
@@ -396,14 +397,4 @@ class History {
         return { value, afterMs: this.#cloud.latencyMs() };
       },
     );
-}
-
-/** Of an error's text the first line: the rest says where the simulation was called from. */
-function withoutStack(key: string, value: unknown): unknown {
-  return key === "error" && typeof value === "string" ? value.split("\n", 1)[0] : value;
-}
-
-/** Enough of a statement to tell which it is. */
-function titleOf(sql = ""): string {
-  return sql.trim().replaceAll(/\s+/g, " ").slice(0, 60);
 }

@@ -20,18 +20,6 @@ export const connectionFaults: readonly DeliberateFault[] = [
     to: `ageMs <= GRACE_MS`,
   },
   {
-    title: "New tokens are not written when D1 does not answer",
-    file: "src/connection/tokens.ts",
-    from: `await persistentlyUntil(env.DB, deadline, () => writeTokens(env.DB, attempt, tokens, world.now()));`,
-    to: `await writeTokens(env.DB, attempt, tokens, deadline.until);`,
-  },
-  {
-    title: "A connection counts as lost, though another isolate has its new tokens",
-    file: "src/store/connection-status.ts",
-    from: `WHERE id = ?1 AND refreshed_at = ?2 AND (status`,
-    to: `WHERE id = ?1 AND ?2 IS ?2 AND (status`,
-  },
-  {
     title: "New tokens overwrite newer ones",
     file: "src/store/connection-tokens.ts",
     from: `WHERE id = ?1 AND refreshed_at = ?2 RETURNING`,
@@ -149,5 +137,11 @@ export const connectionFaults: readonly DeliberateFault[] = [
     file: "src/cron/reencrypt-secrets.ts",
     from: `if (tokens !== null) await reencryptTokens(env.DB, connection, tokens);`,
     to: ``,
+  },
+  {
+    title: "What reconciliation finds twice has another id each time",
+    file: "src/reconciliation/compare.ts",
+    from: `: [version.sortKey];`,
+    to: `: [version.sortKey, asOf.sortKey];`,
   },
 ];
