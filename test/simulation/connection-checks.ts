@@ -40,6 +40,9 @@ interface Version {
 /** Requests to Qonto of one cron run, for two connections: 60 for each, and some of them repeated. */
 const MOST_REQUESTS = 250;
 
+/** After 200 within an hour Qonto refuses everything. */
+const MOST_UNAUTHORIZED = 100;
+
 const CHECKED_EVERY_MS = 900_000;
 
 /** A routine run leaves to its webhook what has changed within the last minute. */
@@ -54,9 +57,11 @@ export class ConnectionChecks {
   readonly #ends: ConnectionEnds;
   /** The states of each resource, oldest first. */
   readonly #versions = new Map<string, Version[]>();
+  readonly #removed = new Set<string>();
   /** The states that the relay has recorded itself. */
   readonly #reconciled = new Set<string>();
   readonly #requests = new WeakMap<Invocation, number>();
+  #unauthorized = 0;
   /** By connection. */
   readonly #reconciledUntil = new Map<string, number>();
   /** Of a bank, or of somebody at Qonto. */
@@ -77,13 +82,18 @@ export class ConnectionChecks {
     this.#lastChangeAt = Math.max(this.#lastChangeAt, at);
   }
 
+  /** Something is no more in a bank. Nothing tells the relay. */
+  removed({ organizationId }: Bank, type: ListedType, id: string): void {
+    this.#removed.add(keyOf(organizationId, type, id));
+  }
+
   /** Somebody has done something at Qonto. */
   isMeddledWith(): void {
     this.#lastChangeAt = this.#ends.cloud.agenda.now;
   }
 
-  /** The relay begins a request to Qonto. The function that it returns is told how that ended. */
-  begin(path: string, init: RequestInit): (isWell: boolean) => void {
+  /** The relay begins a request to Qonto. The function that it returns is told the answer; null: there was none. */
+  begin(path: string, init: RequestInit): (status: number | null) => void {
     const { cloud } = this.#ends;
     const { caller } = cloud;
     if (caller !== null) {
@@ -92,9 +102,12 @@ export class ConnectionChecks {
       if (requests > MOST_REQUESTS) cloud.accuse(`One run makes ${requests} requests to Qonto`);
     }
     const end = this.tokens.begin(path, init);
-    return (isWell) => {
+    return (status) => {
       end();
-      if (!isWell) this.subscriptions.lastFailureAt = cloud.agenda.now;
+      if (status === 401 && (this.#unauthorized += 1) > MOST_UNAUTHORIZED) {
+        cloud.accuse(`${this.#unauthorized} requests to Qonto are not authorized`);
+      }
+      if (status === null || status >= 400) this.subscriptions.lastFailureAt = cloud.agenda.now;
     };
   }
 
@@ -104,7 +117,8 @@ export class ConnectionChecks {
     if (!statements.some(({ sql }) => sql.includes("reconciled_until ="))) return;
     for (const { id, bank } of connected) {
       const [row] = db.query("SELECT reconciled_until FROM connections WHERE id = ?1", id);
-      const until = Number(row?.["reconciled_until"] ?? 0);
+      if (row === undefined) continue;
+      const until = Number(row["reconciled_until"] ?? 0);
       const before = this.#reconciledUntil.get(id) ?? 0;
       this.#reconciledUntil.set(id, until);
       if (until < before) cloud.accuse(`${id} is complete until earlier than before`);
@@ -167,11 +181,15 @@ export class ConnectionChecks {
   async checkEnd(decrypt: Decrypt): Promise<void> {
     for (const one of this.#ends.connected) {
       const [row] = this.#ends.db.query("SELECT * FROM connections WHERE id = ?1", one.id);
-      if (row === undefined) throw new Error(`${one.id} is gone`);
+      const { organizationId } = one.bank;
+      if (row === undefined) {
+        this.subscriptions.checkDisconnected(organizationId);
+        continue;
+      }
       this.#checkStatus(one, row);
       if (row["status"] !== "connected") continue;
       await this.#checkTokens(one, row, decrypt);
-      this.subscriptions.checkEnd(one.bank.organizationId);
+      this.subscriptions.checkEnd(organizationId);
       this.#checkState(one.bank);
     }
   }
@@ -224,7 +242,9 @@ export class ConnectionChecks {
 
   #currentOf({ organizationId }: Bank): Version[] {
     const current = [...this.#versions.values()].flatMap((versions) => versions.slice(-1));
-    return current.filter((one) => one.organizationId === organizationId);
+    return current.filter(
+      (one) => one.organizationId === organizationId && !this.#removed.has(keyOf(organizationId, one.type, one.id)),
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import type { Chance } from "./chance.ts";
 import type { Cloud } from "./cloud.ts";
 import { ConnectionChecks, type Connected } from "./connection-checks.ts";
 import { BUSINESS_SECRET, type PlannedEvent, sentOnce } from "./events.ts";
+import type { SimulatedOperator } from "./operator.ts";
 import type { SimulatedQonto } from "./qonto.ts";
 import { QontoTroubles, type Trouble, drawTrouble } from "./qonto-troubles.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
@@ -50,6 +51,13 @@ export function drawBankMs(chance: Chance): number {
   return kind < 0.97 ? 20 * MINUTE_MS : 100 * MINUTE_MS;
 }
 
+interface Platform {
+  readonly cloud: Cloud;
+  readonly db: SqliteDatabase;
+  readonly qonto: SimulatedQonto;
+  readonly operator: SimulatedOperator;
+}
+
 /**
  * Organizations of a simulated Qonto that are connected to the relay: what happens in their banks, who meddles with the
  * subscriptions, and what is wrong with Qonto.
@@ -63,6 +71,7 @@ export class SimulatedConnections {
   readonly #db: SqliteDatabase;
   readonly #chance: Chance;
   readonly #qonto: SimulatedQonto;
+  readonly #operator: SimulatedOperator;
   readonly #server: QontoServer;
   readonly #troubles: QontoTroubles;
   readonly #learn: (event: PlannedEvent) => void;
@@ -72,15 +81,12 @@ export class SimulatedConnections {
   #open = 0;
   #made = 0;
 
-  constructor(
-    { cloud, db, qonto }: { readonly cloud: Cloud; readonly db: SqliteDatabase; readonly qonto: SimulatedQonto },
-    chance: Chance,
-    learn: (event: PlannedEvent) => void,
-  ) {
+  constructor({ cloud, db, qonto, operator }: Platform, chance: Chance, learn: (event: PlannedEvent) => void) {
     this.#cloud = cloud;
     this.#db = db;
     this.#chance = chance;
     this.#qonto = qonto;
+    this.#operator = operator;
     this.bankMs = drawBankMs(chance);
     this.#lossRate = chance.pick([0, 0.3, 0.7, 1]);
     this.#pageSize = chance.pick([1, 2, 3, 100]);
@@ -136,6 +142,8 @@ export class SimulatedConnections {
       this.#later(() => this.#beInTrouble(trouble));
     }
     if (chance.happens(0.08)) this.#later(() => this.#revoke());
+    if (chance.happens(0.1)) this.#later(() => this.#askForReconciliation());
+    if (chance.happens(0.06)) this.#later(() => this.#disconnect());
   }
 
   /** How often the cron is run at once: the platform does not promise once. */
@@ -168,10 +176,10 @@ export class SimulatedConnections {
     };
     try {
       const response = await this.#cloud.call("qonto", () => `${init.method} ${pathname}`, take, init.signal);
-      end(response.ok);
+      end(response.status);
       return response;
     } catch (error) {
-      end(false);
+      end(null);
       throw error;
     }
   };
@@ -263,6 +271,7 @@ export class SimulatedConnections {
     const { now } = this.#cloud.agenda;
     const connected = this.#someConnected();
     const { bank } = connected;
+    if (chance.happens(0.1)) return this.#remove(bank);
     const item = chance.happens(0.5) ? this.#make(connected) : this.#change(connected);
     if (item === null) return;
     const { type, shown, event } = item;
@@ -285,6 +294,15 @@ export class SimulatedConnections {
     if (before === undefined || (undated.includes(type) && !this.#isFilled(id))) return null;
     const shown = bank.change(type, idOf(type, before), { note: `note ${(this.#made += 1)}` });
     return { type, shown, event: "updated" };
+  }
+
+  /** Lists become shorter, perhaps while they are read. */
+  #remove(bank: Bank): void {
+    const type = this.#chance.pick(made);
+    const [item] = this.#chance.some(bank.all(type), 1);
+    if (item === undefined) return;
+    bank.remove(type, idOf(type, item));
+    this.checks.removed(bank, type, idOf(type, item));
   }
 
   /** Nobody can tell what has no date of its own from history before. */
@@ -371,6 +389,17 @@ export class SimulatedConnections {
     for (const { id } of ending) this.#server.subscriptions.delete(id);
     const data = { client_id: exampleApplication.clientId, revoked_at: isoAt(this.#cloud.agenda.now) };
     this.#send(bank, "v1/consent-revocations", data, 0.3, ending);
+  }
+
+  #askForReconciliation(): void {
+    const { id, historyUntil } = this.#someConnected();
+    this.#operator.planCall(0, "POST", `/api/connections/${id}/reconcile`, { since: isoAt(historyUntil) });
+  }
+
+  #disconnect(): void {
+    const { id, bank } = this.#someConnected();
+    this.checks.subscriptions.isDisconnecting(bank.organizationId);
+    this.#operator.planCall(0, "DELETE", `/api/connections/${id}`);
   }
 
   #someConnected(): Connected {

@@ -137,7 +137,7 @@ class History {
     this.#operator = new SimulatedOperator(cloud, db, this.#destinations, stormEnds);
     const events = new Map(this.#events.map((event) => [event.id, event]));
     if (chanceOfConnections.happens(CONNECTED_SHARE)) {
-      const ends = { cloud, db, qonto: this.#qonto };
+      const ends = { cloud, db, qonto: this.#qonto, operator: this.#operator };
       this.#connections = new SimulatedConnections(ends, chanceOfConnections, (event) => events.set(event.id, event));
     }
     this.#calmFrom = Math.max(stormEnds, MIDDAY + (this.#connections?.bankMs ?? 0));

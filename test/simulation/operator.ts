@@ -69,6 +69,11 @@ export class SimulatedOperator {
     this.#plan(0, () => this.#create(["relay.*"]));
   }
 
+  /** Plans one request. */
+  planCall(ms: number, ...call: readonly [method: string, path: string, body?: object]): void {
+    this.#plan(ms, () => this.#call(...call));
+  }
+
   /** Plans some actions during the storm. */
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;

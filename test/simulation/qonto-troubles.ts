@@ -11,10 +11,11 @@ const paths = [
 ] as const;
 
 /**
- * status: every request is refused. hangs: none is answered. broken: some answers of a path cannot be read. miscounts: the count of
- * a list is wrong. omits: lists lack an item that they count. empty: a list of subscriptions is empty by mistake.
+ * status: every request is refused. hangs: none is answered. unauthorized: access tokens are refused. broken: some answers of a
+ * path cannot be read. miscounts: the count of a list is wrong. omits: lists lack an item that they count. empty: a list of
+ * subscriptions is empty by mistake.
  */
-const kinds = ["status", "hangs", "broken", "broken", "miscounts", "omits", "omits", "empty"] as const;
+const kinds = ["status", "hangs", "unauthorized", "broken", "broken", "miscounts", "omits", "omits", "empty"] as const;
 
 /** Something that is wrong with Qonto. */
 export interface Trouble {
@@ -72,6 +73,9 @@ export class QontoTroubles {
         break;
       case "hangs":
         this.hangs = true;
+        break;
+      case "unauthorized":
+        this.#faults.paths.set(path, { times, status: 401 });
         break;
       case "broken":
         this.#faults.paths.set(path, { times, answer });

@@ -45,6 +45,8 @@ export class SubscriptionChecks {
   lastFailureAt = -Infinity;
   readonly #ends: SubscriptionEnds;
   readonly #own = new Set<string>();
+  /** Organizations that an operator disconnects. */
+  readonly #disconnecting = new Set<string>();
   /** When somebody pointed them elsewhere. */
   readonly #elsewhereSince = new Map<string, number>();
 
@@ -55,6 +57,11 @@ export class SubscriptionChecks {
   /** Whether the relay has made it. */
   isOwn(id: string): boolean {
     return this.#own.has(id);
+  }
+
+  /** An operator disconnects an organization from now on. */
+  isDisconnecting(organizationId: string): void {
+    this.#disconnecting.add(organizationId);
   }
 
   isPointedElsewhere(id: string): void {
@@ -80,15 +87,24 @@ export class SubscriptionChecks {
 
   /** At the end there is one, as desired. */
   checkEnd(organizationId: string): void {
-    const { server, callbackUrl } = this.#ends;
-    const isOf = (one: Subscription) => one.organization_id === organizationId;
-    const own = server.subscriptions
-      .values()
-      .filter((one) => isOf(one) && one.callback_url === callbackUrl && this.isOwn(one.id))
-      .toArray();
-    const good = this.#good().filter(isOf);
+    const own = this.#ownOf(organizationId);
+    const good = this.#good().filter((one) => one.organization_id === organizationId);
     if (own.length === 1 && good.length === 1) return;
     throw new Error(`${organizationId} has ${own.length} subscriptions of the relay's, ${good.length} as desired`);
+  }
+
+  /** A connection is gone, and with it what it had at Qonto. */
+  checkDisconnected(organizationId: string): void {
+    if (!this.#disconnecting.has(organizationId)) throw new Error(`${organizationId} was disconnected by nobody`);
+    const own = this.#ownOf(organizationId);
+    if (own.length > 0) throw new Error(`${organizationId} is disconnected, and has ${own.length} subscriptions`);
+  }
+
+  #ownOf(organizationId: string): Subscription[] {
+    const { server, callbackUrl } = this.#ends;
+    return [...server.subscriptions.values()].filter(
+      (one) => one.organization_id === organizationId && one.callback_url === callbackUrl && this.isOwn(one.id),
+    );
   }
 
   /** As the relay is to have it. */
@@ -137,6 +153,7 @@ export class SubscriptionChecks {
 
   #judgeDeleted({ id, organization_id }: Subscription, { delivering }: Before): void {
     const others = delivering.filter((one) => one.organization_id === organization_id && one.id !== id);
+    if (this.#disconnecting.has(organization_id)) return;
     if (others.length > 0 || delivering.every((one) => one.id !== id)) return;
     this.#ends.cloud.accuse(`Subscription ${id} is deleted, and there is no other`);
   }
@@ -158,7 +175,7 @@ export class SubscriptionChecks {
       if (cloud.disturbances > disturbances || this.troubles > troubles || isRevoked(organizationId)) return;
       const sql = "SELECT reconciled_until FROM connections WHERE organization_id = ?1";
       const [row] = db.query(sql, organizationId);
-      if (Number(row?.["reconciled_until"] ?? 0) >= at - CLOCK_STEP_MS) return;
+      if (row === undefined || Number(row["reconciled_until"] ?? 0) >= at - CLOCK_STEP_MS) return;
       cloud.accuse("A subscription was restored, and what was missed is not looked for");
     });
   }
