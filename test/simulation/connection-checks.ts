@@ -194,7 +194,7 @@ export class ConnectionChecks {
     }
   }
 
-  #checkStatus({ id, bank: { organizationId } }: Connected, { status }: Row): void {
+  #checkStatus({ id, bank: { organizationId } }: Connected, { status, last_error }: Row): void {
     const eventsOf = (type: string) =>
       this.#ends.db.query("SELECT 1 FROM events WHERE organization_id = ?1 AND type = ?2", organizationId, type).length;
     const isToldRevoked = eventsOf("v1/consent-revocations") > 0;
@@ -207,6 +207,7 @@ export class ConnectionChecks {
       return;
     }
     if (!isLost && !this.tokens.isRevoked(organizationId)) throw new Error(`${id} is ${String(status)}`);
+    if (!String(last_error).includes("Connect the organization again")) throw new Error(`${id}: ${String(last_error)}`);
     if (told !== 1) throw new Error(`${id} is ${String(status)}, and that was told ${told} times`);
   }
 

@@ -215,7 +215,7 @@ export class SimulatedConnections {
     const { accessToken, refreshToken, scopes } = this.#server.grant({ organizationId: bank.organizationId });
     this.checks.tokens.granted(refreshToken, bank.organizationId);
     // Tokens are refreshed in their last 20 minutes.
-    const lastsMs = chance.happens(0.6) ? chance.whole(10, 21) * MINUTE_MS : 60 * MINUTE_MS;
+    const lastsMs = (chance.happens(0.6) ? chance.whole(10, 21) : 60) * MINUTE_MS;
     const values = [
       id,
       bank.organizationId,
@@ -227,13 +227,14 @@ export class SimulatedConnections {
       accessToken,
       now + lastsMs,
       refreshToken,
+      now + lastsMs - 60 * MINUTE_MS,
     ];
     this.#db.execute([
       {
         sql: `INSERT INTO connections (id, organization_id, organization_name, environment, status, relay_url, connected_at,
             history_until, scopes, access_token, access_expires_at, refresh_token, refreshed_at, lease_until,
             subscriptions_due_at, reconciliation_due_at)
-          VALUES (?1, ?2, ?3, 'production', 'connected', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5, 0, ?5, ?5)`,
+          VALUES (?1, ?2, ?3, 'production', 'connected', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?5, ?5)`,
         parameters: values,
       },
     ]);
