@@ -148,7 +148,7 @@ export class SimulatedConnections {
 
   /** How often the cron is run at once: the platform does not promise once. */
   drawCronRuns(): number {
-    return this.#chance.happens(0.1) ? 2 : 1;
+    return this.#chance.happens(0.2) ? 2 : 1;
   }
 
   get isDone(): boolean {
