@@ -169,7 +169,7 @@ export class ConnectionChecks {
       const id = String(row["id"]);
       if (this.tokens.isRevoked(String(row["organization_id"]))) return `${id} is not known to have ended`;
       if (row["refresh_attempted_at"] !== null) return `${id} is being refreshed`;
-      if (row["last_error"] !== null) return `${id} has an error: ${String(row["last_error"])}`;
+      if (row["last_error"] !== null) return `${id} has an error: ${JSON.stringify(row["last_error"])}`;
       if (Number(row["subscriptions_due_at"]) < this.#lastChangeAt + CHECKED_EVERY_MS) return `${id} is not subscribed`;
       if (Number(row["reconciled_until"] ?? 0) < this.#lastChangeAt) return `${id} is not reconciled`;
       if (row["reconciliation"] !== null) return `${id} is being reconciled`;

@@ -1,8 +1,8 @@
-import type { Item } from "../support/qonto-server/bank.ts";
-import { type Bank, type ListedType, idOf } from "../support/qonto-server/bank.ts";
+import type { Bank, Item } from "../support/qonto-server/bank.ts";
 import { SimulatedQonto as QontoServer, exampleApplication } from "../support/qonto-server/simulated-qonto.ts";
 import type { Subscription } from "../support/qonto-server/subscriptions-api.ts";
 import { isoAt } from "../support/qonto-server/world.ts";
+import { BankChanges } from "./bank-changes.ts";
 import type { Chance } from "./chance.ts";
 import type { Cloud } from "./cloud.ts";
 import { ConnectionChecks, type Connected } from "./connection-checks.ts";
@@ -33,19 +33,10 @@ export const connectionVariables = {
   QONTO_TYPES: TYPES.join(","),
 };
 
-const made = ["v1/transactions", "v1/transactions", "v1/clients", "v1/client-invoices", "v1/memberships"] as const;
-
-/** Every item of a relay's connections is of one of these, and has no date of its own. */
-const undated: readonly ListedType[] = ["v1/client-invoices", "v1/memberships"];
-
 const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
-
-/** Of what the relay reads by time. */
-const OLDEST_MS = 60 * DAY_MS;
 
 /** For how long the bank has something to tell, and Qonto something to go wrong with. */
-export function drawBankMs(chance: Chance): number {
+function drawBankMs(chance: Chance): number {
   const kind = chance.number();
   if (kind < 0.75) return chance.whole(2, 5) * MINUTE_MS;
   return kind < 0.97 ? 20 * MINUTE_MS : 100 * MINUTE_MS;
@@ -74,12 +65,13 @@ export class SimulatedConnections {
   readonly #operator: SimulatedOperator;
   readonly #server: QontoServer;
   readonly #troubles: QontoTroubles;
+  readonly #changes: BankChanges;
   readonly #learn: (event: PlannedEvent) => void;
   readonly #connected: Connected[] = [];
   readonly #lossRate: number;
   readonly #pageSize: number;
   #open = 0;
-  #made = 0;
+  #sent = 0;
 
   constructor({ cloud, db, qonto, operator }: Platform, chance: Chance, learn: (event: PlannedEvent) => void) {
     this.#cloud = cloud;
@@ -112,6 +104,7 @@ export class SimulatedConnections {
       types: TYPES,
       learn: this.#learn,
     });
+    this.#changes = new BankChanges({ cloud, db, checks: this.checks }, chance);
   }
 
   /** Banks with a past, as an operator has just connected them. */
@@ -123,10 +116,7 @@ export class SimulatedConnections {
       const historyUntil = Math.ceil((agenda.now + 1) / 1000) * 1000;
       const connected = { id: `con_${index + 1}`, bank, historyUntil };
       this.#connected.push(connected);
-      for (const type of ["v1/organizations", "v1/accounts"] as const) {
-        for (const item of bank.all(type)) this.checks.changed(bank, type, item, agenda.now);
-      }
-      for (let many = chance.whole(0, 6); many > 0; many -= 1) this.#makeHistory(bank);
+      this.#changes.makeHistory(bank);
       if (chance.happens(0.5)) this.#subscribeByHand(bank);
       this.#insert(connected);
     }
@@ -135,7 +125,7 @@ export class SimulatedConnections {
   /** What happens in the banks, to the subscriptions and to Qonto, from now on. */
   plan(): void {
     const chance = this.#chance;
-    for (let many = chance.whole(2, 8); many > 0; many -= 1) this.#later(() => this.#changeBank());
+    for (let many = chance.whole(2, 8); many > 0; many -= 1) this.#later(() => this.#change());
     for (let many = chance.pick([0, 0, 1, 1, 2, 3]); many > 0; many -= 1) this.#later(() => this.#meddle());
     for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) {
       const trouble = drawTrouble(chance, this.bankMs);
@@ -240,15 +230,6 @@ export class SimulatedConnections {
     ]);
   }
 
-  #makeHistory(bank: Bank): void {
-    const chance = this.#chance;
-    const type = chance.pick(made);
-    const at = this.#cloud.agenda.now - chance.whole(1_000, OLDEST_MS);
-    const dated = undated.includes(type) ? {} : { updated_at: isoAt(at) };
-    const item = bank.make(type, { ...dated, note: `note ${(this.#made += 1)}` });
-    this.checks.changed(bank, type, item, at);
-  }
-
   /** The command line has subscribed at the relay, and another relay has at its own address or at this one's. */
   #subscribeByHand({ organizationId, membershipId }: Bank): void {
     const chance = this.#chance;
@@ -267,49 +248,10 @@ export class SimulatedConnections {
     }
   }
 
-  #changeBank(): void {
-    const chance = this.#chance;
-    const { now } = this.#cloud.agenda;
+  #change(): void {
     const connected = this.#someConnected();
-    const { bank } = connected;
-    if (chance.happens(0.1)) return this.#remove(bank);
-    const item = chance.happens(0.5) ? this.#make(connected) : this.#change(connected);
-    if (item === null) return;
-    const { type, shown, event } = item;
-    this.checks.changed(bank, type, shown, now);
-    this.#send(bank, type, type === "v1/client-invoices" ? shown : { event, ...shown }, this.#lossRate);
-  }
-
-  #make({ id, bank }: Connected) {
-    const type = this.#chance.pick(made);
-    if (undated.includes(type) && !this.#isFilled(id)) return null;
-    const shown = bank.make(type, { note: `note ${(this.#made += 1)}` });
-    return { type, shown, event: "created" };
-  }
-
-  #change({ id, bank }: Connected) {
-    const chance = this.#chance;
-    const types = [...made, "v1/organizations", "v1/accounts"] as const;
-    const type = chance.pick(types);
-    const [before] = chance.some(bank.all(type), 1);
-    if (before === undefined || (undated.includes(type) && !this.#isFilled(id))) return null;
-    const shown = bank.change(type, idOf(type, before), { note: `note ${(this.#made += 1)}` });
-    return { type, shown, event: "updated" };
-  }
-
-  /** Lists become shorter, perhaps while they are read. */
-  #remove(bank: Bank): void {
-    const type = this.#chance.pick(made);
-    const [item] = this.#chance.some(bank.all(type), 1);
-    if (item === undefined) return;
-    bank.remove(type, idOf(type, item));
-    this.checks.removed(bank, type, idOf(type, item));
-  }
-
-  /** Nobody can tell what has no date of its own from history before. */
-  #isFilled(id: string): boolean {
-    const [row] = this.#db.query("SELECT reconciled_until FROM connections WHERE id = ?1", id);
-    return typeof row?.["reconciled_until"] === "number";
+    const change = this.#changes.happen(connected);
+    if (change !== null) this.#send(connected.bank, change.type, change.data, this.#lossRate);
   }
 
   /** To each subscription at the relay, unless it is lost. */
@@ -330,7 +272,7 @@ export class SimulatedConnections {
         (one.secret === BUSINESS_SECRET || this.checks.subscriptions.isOwn(one.id)),
     );
     if (receivers.length === 0 || chance.happens(lossRate)) return;
-    const id = `w${(this.#made += 1)}`;
+    const id = `w${(this.#sent += 1)}`;
     const created_at = isoAt(this.#cloud.agenda.now + chance.whole(0, 2));
     const body = `${JSON.stringify({ id, type, organization_id: organizationId, created_at }).slice(0, -1)},"data":${JSON.stringify(data)}}`;
     const event: PlannedEvent = { ...sentOnce, id, source: "business", type, body };

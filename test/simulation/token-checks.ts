@@ -79,5 +79,6 @@ export class TokenChecks {
 
 /** Null in a request for something else. */
 function refreshTokenIn(path: string, { body }: RequestInit): string | null {
-  return path === TOKEN_PATH ? new URLSearchParams(String(body)).get("refresh_token") : null;
+  const isForm = typeof body === "string" || body instanceof URLSearchParams;
+  return path === TOKEN_PATH && isForm ? new URLSearchParams(body).get("refresh_token") : null;
 }
