@@ -11,6 +11,7 @@ import type { SimulatedOperator } from "./operator.ts";
 import type { SimulatedQonto } from "./qonto.ts";
 import { QontoTroubles, type Trouble, drawTrouble } from "./qonto-troubles.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
+import type { ArrivingCall } from "./subscription-checks.ts";
 
 const RELAY_URL = "https://relay.test";
 const CALLBACK_URL = `${RELAY_URL}/webhooks/qonto`;
@@ -154,12 +155,13 @@ export class SimulatedConnections {
     const { pathname } = new URL(url);
     const end = this.checks.begin(pathname, init);
     let taken = 0;
+    const { disturbances } = this.#cloud;
     const take = () => {
       const isRepeated = (taken += 1) > 1;
       // What is created twice has to be found, as what somebody else does.
       if (isRepeated) this.checks.isMeddledWith();
       if (this.#troubles.hangs) return { value: never, afterMs: Infinity };
-      const value = this.#answer(url, init, isRepeated);
+      const value = this.#answer(url, init, { isRepeated, disturbances });
       // Its caller may be gone by then.
       value.catch(() => undefined);
       return { value, afterMs: this.#cloud.latencyMs() };
@@ -174,12 +176,12 @@ export class SimulatedConnections {
     }
   };
 
-  async #answer(url: string, init: RequestInit, isRepeated: boolean): Promise<Response> {
+  async #answer(url: string, init: RequestInit, call: ArrivingCall): Promise<Response> {
     const address = new URL(url);
     const { pathname, searchParams } = address;
     const perPage = Number(searchParams.get("per_page"));
     if (perPage > 0) searchParams.set("per_page", String(Math.min(perPage, this.#pageSize)));
-    const done = this.checks.subscriptions.take(pathname, init, isRepeated);
+    const done = this.checks.subscriptions.take(pathname, init, call);
     const { method = "GET", headers = {}, body = null } = init;
     const request = new Request(address, { method, headers, body });
     try {

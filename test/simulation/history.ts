@@ -43,7 +43,7 @@ const OLD_KEYS = "simulated-encryption-key";
 const NEW_KEYS = "another-encryption-key,simulated-encryption-key";
 
 /** How many of the histories have organizations that are connected to Qonto. */
-const CONNECTED_SHARE = 0.17;
+const CONNECTED_SHARE = 0.15;
 
 /** Their tokens, subscriptions and states are looked after from time to time. */
 const CONNECTED_GOOD_AGAIN_MS = 6 * 3_600_000;
@@ -323,7 +323,7 @@ class History {
 
   #planCron(ms: number): void {
     this.#agenda.add(ms, () => {
-      const isCalm = this.#agenda.now > this.#calmFrom + 600_000;
+      const isCalm = this.#agenda.now > this.#calmFrom + (this.#connections === null ? 600_000 : 240_000);
       this.#planCron(isCalm ? LATER_CRON_MS : CRON_MS);
       for (let runs = this.#connections?.drawCronRuns() ?? 1; runs > 0; runs -= 1) this.#runCron();
     });

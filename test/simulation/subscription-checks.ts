@@ -29,6 +29,14 @@ export interface SubscriptionEnds {
   readonly isRevoked: (organizationId: string) => boolean;
 }
 
+/** How a request comes to Qonto. */
+export interface ArrivingCall {
+  /** It has arrived before. */
+  readonly isRepeated: boolean;
+  /** Of the history, before it was made. */
+  readonly disturbances: number;
+}
+
 /** The relay's own subscriptions before a request changes one, and what had gone wrong by then. */
 interface Before {
   readonly good: readonly Subscription[];
@@ -68,11 +76,11 @@ export class SubscriptionChecks {
     this.#elsewhereSince.set(id, this.#ends.cloud.agenda.now);
   }
 
-  /** A request arrives at Qonto; a repeated one has arrived before. The function that it returns is called when it is done. */
-  take(path: string, { method }: RequestInit, isRepeated: boolean): () => void {
-    const { server, cloud } = this.#ends;
+  /** A request arrives at Qonto. The function that it returns is called when it is done. */
+  take(path: string, { method }: RequestInit, { isRepeated, disturbances }: ArrivingCall): () => void {
+    const { server } = this.#ends;
     const ids = new Set(server.subscriptions.keys());
-    const before = { good: this.#good(), delivering: this.#delivering(), disturbances: cloud.disturbances };
+    const before = { good: this.#good(), delivering: this.#delivering(), disturbances };
     const changed = method === "GET" ? undefined : server.subscriptions.get(PATH.exec(path)?.[1] ?? "");
     if (changed !== undefined) this.#judgeChange(changed);
     return () => {
