@@ -35,7 +35,7 @@ export const MOST_RESULTS = 10_000;
 const DETAIL_CHARACTERS = 200;
 
 /** An access token that can be renewed. */
-export interface Authorization {
+interface Authorization {
   /** Value of the header `Authorization`. */
   readonly header: () => Promise<string>;
   /** Is asked once for each call that Qonto answers with 401. True: the call is worth repeating. */
@@ -57,7 +57,7 @@ export interface QontoAccess {
 }
 
 /** Time and network. The command line measures and waits in its own way. */
-export interface ClientWorld extends Pick<World, "now" | "setTimer" | "fetch"> {
+interface ClientWorld extends Pick<World, "now" | "setTimer" | "fetch"> {
   /** Milliseconds, from any beginning, to measure with. */
   readonly elapsedMs?: () => number;
   readonly wait?: (ms: number) => Promise<unknown>;
@@ -275,13 +275,18 @@ export class QontoClient {
     }
   }
 
-  /** Keeps requests apart, retries too, and reads Qonto's clock. */
-  async #sendOnce({ method, path, body }: ApiRequest): Promise<Outcome> {
-    const { baseUrl, headers, authorization, world, spacingMs } = this.#access;
+  /** Waits until the request before is long enough ago. */
+  async #keepApart(spacingMs: number): Promise<void> {
     const now = this.#elapsedMs();
     const at = Math.max(now, this.#nextAtMs);
     this.#nextAtMs = at + spacingMs;
     if (at > now) await this.#wait(at - now);
+  }
+
+  /** Keeps requests apart, retries too, and reads Qonto's clock. */
+  async #sendOnce({ method, path, body }: ApiRequest): Promise<Outcome> {
+    const { baseUrl, headers, authorization, world, spacingMs } = this.#access;
+    if (spacingMs > 0) await this.#keepApart(spacingMs);
     const init = {
       method,
       headers: {
