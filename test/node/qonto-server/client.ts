@@ -26,10 +26,9 @@ export class Client {
   }
 
   /** Calls the API with a token. */
-  async call(path: string, token: string, init: RequestInit = {}): Promise<Answer> {
-    return answerOf(
-      await this.qonto.fetch(API + path, { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } }),
-    );
+  async call(path: string, token: string, init: Omit<RequestInit, "headers"> = {}): Promise<Answer> {
+    const headers = { authorization: `Bearer ${token}` };
+    return answerOf(await this.qonto.fetch(API + path, { ...init, headers }));
   }
 
   /** Posts a form to the token endpoint, as the application. */
