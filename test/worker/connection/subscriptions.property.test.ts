@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
 import { cataloguedTypes } from "../../../src/qonto/catalogue.ts";
+import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import type { Subscription } from "../../support/qonto-server/subscriptions-api.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { CALLBACK_URL, LIST, SubscriptionScene, intact } from "./subscription-scene.ts";
@@ -122,7 +123,9 @@ it("whatever Qonto lists and answers, what is not the relay's own is never touch
         expect(touched).toEqual([]);
         for (const [id, one] of untouched) expect(scene.qonto.subscriptions.get(id)).toEqual(one);
         const own = [...scene.qonto.subscriptions.values()].filter(({ id }) => ownIds.has(id));
-        expect(own).toMatchObject([{ callback_url: CALLBACK_URL, types: cataloguedTypes.business, enabled: true }]);
+        const [secret] = await subscriptionSecrets(scene.context.config.subscriptionKeys);
+        const desired = { callback_url: CALLBACK_URL, types: cataloguedTypes.business, secret, enabled: true };
+        expect(own).toMatchObject([desired]);
         expect(await scene.emit()).toContain(200);
         expect(await scene.check()).toBe("unchanged");
       },
