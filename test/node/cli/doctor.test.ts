@@ -583,6 +583,13 @@ describe("a relay that lacks settings", () => {
     });
   });
 
+  it("is told which half of its application at Qonto is missing", async () => {
+    const detail = "QONTO_CLIENT_SECRET is not set, and QONTO_CLIENT_ID is.";
+    expect(await lacking("relay_not_configured", degraded("configuration", detail))).toMatchObject({
+      commands: ["npx wrangler secret put QONTO_CLIENT_SECRET"],
+    });
+  });
+
   it("is told the secret of the events that it refuses", async () => {
     expect(await lacking("relay_not_configured", answering(503, "not_configured"))).toMatchObject({
       what: expect.stringContaining("lacks QONTO_WEBHOOK_SECRETS,"),
@@ -823,6 +830,11 @@ describe("a connected relay", () => {
     const examined = await scene.examine();
     expect(faultsOf(examined)).toEqual([]);
     expect(resultOf(examined, "connection")).toMatchObject({ says: expect.stringContaining("is being filled") });
+  });
+
+  it("has no fault while it catches up after it was connected again", async () => {
+    scene.relay.connections.push(connection({ connected_at: hoursAgo(1), reconciled_until: hoursAgo(30) }));
+    expect(faultsOf(await scene.examine())).toEqual([]);
   });
 
   it("that is not connected says how it could be, by what it lacks", async () => {
