@@ -105,11 +105,14 @@ function healthySentence(figures: OverviewFigures | null): string {
   return `Events arrive and are delivered. ${paused} of ${all} destinations ${paused === 1 ? "is" : "are"} paused.`;
 }
 
-/** The health is public and knows destinations by id. Here they have names. */
+const QONTO_PAGE = "the console's page Qonto";
+
+/** The health is public: it knows destinations by id, and pages by name. Here they have names and links. */
 function Detail({ text, figures }: { readonly text: string; readonly figures: OverviewFigures | null }) {
   return (
     <>
-      {text.split(/\b(dst_\w+)/).map((part) => {
+      {text.split(/\b(dst_\w+|the console's page Qonto)/).map((part) => {
+        if (part === QONTO_PAGE) return <a href={addresses.qonto}>the page Qonto</a>;
         const destination = figures?.destinations.find(({ id }) => id === part);
         return destination === undefined ? part : <DestinationLink destination={destination} />;
       })}

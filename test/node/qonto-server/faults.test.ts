@@ -119,6 +119,18 @@ describe("a fault of a path", () => {
   });
 });
 
+describe("a caller without a valid token", () => {
+  it("is throttled with everybody at its address after 200 answers of 401, until the hour is over", async () => {
+    const { client, call } = scene(0);
+    for (let count = 0; count < 200; count += 1) expect((await client.call(CLIENTS, "wrong")).status).toBe(401);
+    const throttled = await call();
+    expect(throttled.status).toBe(429);
+    expect(throttled.headers.get("retry-after")).toBe("3600");
+    client.now += 3_600_000;
+    expect((await client.call(CLIENTS, client.qonto.accessToken)).status).toBe(200);
+  });
+});
+
 describe("each answer", () => {
   it("is dated by Qonto's clock, which can be wrong", async () => {
     const { client, qonto, call } = scene(0);

@@ -41,6 +41,7 @@ const query = z
     path: ["code_challenge_method"],
   });
 
+/** By the form of the consent page, or by `simulate` in the query of the request for it: then no browser is needed. */
 const decision = z.object({
   decision: z.enum(["accept", "deny"]),
   organization_id: z.string().optional(),
@@ -67,9 +68,8 @@ export function oauthApi({ applications, consents, customers, stagingToken, worl
 
     const asked = query.safeParse(Object.fromEntries(given));
     if (!asked.success) return goBack(errorOf(asked.error));
-    const { simulate } = Object.fromEntries(given);
-    const form =
-      c.req.method === "POST" ? await c.req.parseBody() : { ...Object.fromEntries(given), decision: simulate };
+    const inQuery = { decision: given.get("simulate"), organization_id: given.get("organization_id") ?? undefined };
+    const form = c.req.method === "POST" ? await c.req.parseBody() : inQuery;
     const decided = decision.safeParse(form);
     if (!decided.success) return c.html(consentPage(asked.data.scope, customers(), new URL(c.req.url).search));
     if (decided.data.decision === "deny") {

@@ -1,4 +1,4 @@
-import { sleep, withTimeout } from "../../../src/platform/timeout.ts";
+import { withTimeout } from "../../../src/platform/timeout.ts";
 import { signBusiness, signOnboarding } from "../../../src/qonto/signature.ts";
 import type { QontoWorld } from "./world.ts";
 
@@ -88,7 +88,10 @@ export class Sender {
   }
 
   async #wait(milliseconds: number): Promise<boolean> {
-    await Promise.race([sleep(milliseconds, this.#world), this.#end.promise]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const clear = this.#world.setTimer(milliseconds, resolve);
+    await Promise.race([promise, this.#end.promise]);
+    clear();
     return !this.#hasEnded;
   }
 }

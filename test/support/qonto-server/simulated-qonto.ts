@@ -291,12 +291,7 @@ export class SimulatedQonto {
     const { allowHttp = false, stagingToken, mostResults } = this.#options;
     const consentOf = (request: Request) => this.#gate.consentOf(request);
     const bankOf = (request: Request) => this.bankOf(consentOf(request).organizationId);
-    const customers = () =>
-      [...this.banks.values()].map(({ organizationId, membershipId, name }) => ({
-        organizationId,
-        membershipId,
-        name,
-      }));
+    const customers = () => [...this.banks.values()];
     app.route("/", subscriptionsApi(this.subscriptions, { world: this.#world, consentOf, allowHttp }));
     app.route("/", listsApi(bankOf, mostResults));
     app.route("/", onboardingApi(this.onboardingWebhooks, this.#world));

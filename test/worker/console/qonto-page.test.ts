@@ -85,6 +85,13 @@ describe("the page Qonto", () => {
     expect(await lookAt(new TestRelay())).not.toContain("Connect again");
   });
 
+  it("is where the overview leads from a connection that is lost", async () => {
+    const relay = new TestRelay(qontoApplication);
+    await insertConnection(relay.now, { status: "expired", ended_at: relay.now });
+    const html = await (await (await Visitor.loggedIn(relay)).get("/console")).text();
+    expect(html).toContain('is expired: connect it again on <a href="/console/qonto">the page Qonto</a>.');
+  });
+
   it("says that it does nothing for a connection to Qonto's other environment", async () => {
     const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now, { environment: "sandbox" });

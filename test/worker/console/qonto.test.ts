@@ -172,7 +172,7 @@ describe("connecting an organization", () => {
 });
 
 describe("a callback", () => {
-  it("without the cookie of who began it changes nothing, whoever is logged in", async () => {
+  it("without the cookie of who began it changes nothing, with and without a session", async () => {
     const relay = newRelay();
     const callback = await consent(relay, await Visitor.loggedIn(relay));
     await expectNotLetIn(relay, await new Visitor(relay).getFromElsewhere(callback));
@@ -230,6 +230,24 @@ describe("a callback", () => {
     const callback = await consent(relay, visitor);
     await visitor.post("/console/login", { token: body.token });
     await expectNotLetIn(relay, await visitor.get(callback));
+  });
+
+  it("of an identity of Cloudflare Access is its own, while it has full access", async () => {
+    const relay = newRelay({ CONSOLE_FULL_ACCESS_EMAILS: "@example.com" });
+    let email = "ada@example.com";
+    relay.access = { aud: "aud-of-test", getIdentity: async () => ({ email }) };
+    const visitor = new Visitor(relay);
+    const callback = await consent(relay, visitor);
+    email = "bob@example.com";
+    await expectNotLetIn(relay, await visitor.getFromElsewhere(callback));
+    email = "ada@example.com";
+    const { env: bindings } = relay;
+    relay.env = { ...bindings, CONSOLE_FULL_ACCESS_EMAILS: "bob@example.com" };
+    await expectNotLetIn(relay, await visitor.getFromElsewhere(callback));
+    relay.env = bindings;
+    expect(goesOnTo(await visitor.getFromElsewhere(callback))).toContain("done=connection-created");
+    const [record] = (await relay.api("GET", "/api/audit")).body.data;
+    expect(record).toMatchObject({ token: "ada@example.com", action: "connection.created" });
   });
 
   it("that comes twice says so, and changes nothing the second time", async () => {

@@ -7,10 +7,11 @@ import type { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses } from "../../addresses.ts";
 import { type Done, addressDone } from "../../flash.ts";
-import { goOn } from "../../go-on.tsx";
+import { goOn } from "../../go-on.ts";
 import type { Console, ConsoleContext } from "../../requests.ts";
 import { dropAuthorization } from "../../session/authorization.ts";
 import { findAuthorization } from "../../session/guard.ts";
+import { Bare } from "../../ui/layout.tsx";
 import { connectionContext } from "./connection-context.ts";
 
 type Finished = Awaited<ReturnType<typeof finishAuthorization>>;
@@ -42,7 +43,16 @@ export function addQontoCallback(pages: Console, world: World): void {
     // Its own authorization may still be at Qonto.
     if (done === null) throw notOfThisBrowser();
     dropAuthorization(c);
-    return goOn(c, { url: addressDone(addresses.qonto, done), title: "Qonto", text: "The console goes on by itself." });
+    const url = addressDone(addresses.qonto, done);
+    return goOn(
+      c,
+      url,
+      <Bare title="Back from Qonto">
+        <p>
+          The console goes on to <a href={url}>the page Qonto</a>.
+        </p>
+      </Bare>,
+    );
   });
 }
 

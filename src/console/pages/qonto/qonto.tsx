@@ -6,12 +6,12 @@ import type { World } from "../../../platform/world.ts";
 import { type Connection, listConnections } from "../../../store/connections.ts";
 import { addresses, connectAddress } from "../../addresses.ts";
 import { redirectDone } from "../../flash.ts";
-import { goOn } from "../../go-on.tsx";
+import { goOn } from "../../go-on.ts";
 import { type Console, readForm } from "../../requests.ts";
 import { keepAuthorization } from "../../session/authorization.ts";
 import { showPage } from "../../show-page.tsx";
 import { Press, moment } from "../../ui/form.tsx";
-import { Page } from "../../ui/layout.tsx";
+import { Bare, Page } from "../../ui/layout.tsx";
 import { EmptyState } from "../../ui/table.tsx";
 import { Application, SetUp } from "./application.tsx";
 import { connectionContext } from "./connection-context.ts";
@@ -42,7 +42,13 @@ export function addQonto(pages: Console, world: World): void {
     if (credential === undefined) throw new Error("An authorization of nobody");
     const owner = await keepAuthorization(c, context.config, credential, world);
     const { url } = await beginAuthorization(context, { relayUrl: new URL(c.req.url).origin, owner });
-    return goOn(c, { url, title: "Connect an organization", text: "Qonto asks for your consent on its own page." });
+    return goOn(
+      c,
+      url,
+      <Bare title="Connect an organization">
+        <p>Qonto asks for your consent on its own page.</p>
+      </Bare>,
+    );
   });
 
   pages.post("/qonto/:id/reconcile", async (c) => {
