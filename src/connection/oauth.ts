@@ -115,7 +115,7 @@ async function request({ config, world }: TokenContext, exchange: Exchange): Pro
   timeout.abort();
   return exchanged.state === "late"
     ? { state: "unavailable", why: "Qonto does not answer in time" }
-    : toRefusal(exchanged.error, answer);
+    : toRefusal(answer, exchanged.error);
 }
 
 function endpointsOf({ oauthUrl }: QontoApplication) {
@@ -136,7 +136,7 @@ function toTokens({ access_token, expires_in, refresh_token, scope }: oauth.Toke
 }
 
 /** An error's own text is not shown: it may quote the answer, which has the tokens. */
-function toRefusal(error: unknown, answer: Response | null): TokenAnswer {
+function toRefusal(answer: Response | null, error: unknown): TokenAnswer {
   // What was not read would keep the connection.
   answer?.body?.cancel().catch(() => undefined);
   if (answer === null) return { state: "unavailable", why: "Qonto cannot be reached" };

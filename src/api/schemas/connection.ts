@@ -23,8 +23,8 @@ const reconciliation = z.object({
   kind: z
     .enum(["fill", "changes"])
     .describe("`fill`: the first one, which reads everything. `changes`: what changed since the one before."),
-  since: time.nullable().describe("What is listed by time is read from then on. Null: by the measure of a fill."),
-  as_of: time.describe("When it began, by Qonto's clock: all that the bank had then is compared."),
+  since: time.describe("What is listed by time is read from then on, or later."),
+  as_of: time.describe("By Qonto's clock: what changed until then is compared."),
   types: z.array(comparedType),
 });
 

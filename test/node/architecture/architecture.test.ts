@@ -184,9 +184,13 @@ describe("each outside thing has one door", () => {
     expect(using(/subtle\.(encrypt|decrypt|deriveKey)\(/)).toEqual(["platform/encryption.ts"]);
   });
 
-  it("requests leave from one file to destinations, and from another to Qonto", () => {
+  it("requests leave from one file to destinations, and from two to Qonto: its API, and its OAuth server", () => {
     expect(worker(using(/[^.\w]fetch\(/)).toSorted()).toEqual(["platform/world.ts"]);
-    expect(worker(using(/world\.fetch\(/)).toSorted()).toEqual(["outbound/post.ts", "platform/http.ts"]);
+    expect(worker(using(/world\.fetch\(/)).toSorted()).toEqual([
+      "connection/oauth.ts",
+      "outbound/post.ts",
+      "platform/http.ts",
+    ]);
   });
 
   it("the command line has of its process what its entry hands in", () => {

@@ -83,6 +83,7 @@ describe("connections", () => {
     const inProgress = {
       ...run,
       answers: { due_at: relay.now, since: null },
+      is_routine: true,
       account_ids: ["account-1"],
       types_left: ["v1/cards"],
       reading: null,
@@ -91,27 +92,25 @@ describe("connections", () => {
     const last = {
       ...run,
       kind: "fill",
-      since: null,
       types: [{ ...uncovered, is_covered: false, complete_until: relay.now }],
       finished_at: relay.now + 1_000,
+      next_due_at: relay.now + HOUR_MS,
     };
     await insertConnection(relay.now, {
       reconciliation: JSON.stringify({ run: inProgress, failures: 0, not_before: 0 }),
       last_reconciliation: JSON.stringify(last),
     });
-    const as_of = new Date(relay.now).toISOString();
+    const times = { since: new Date(relay.now - HOUR_MS).toISOString(), as_of: new Date(relay.now).toISOString() };
     expect((await relay.api("GET", "/api/connections")).body.data[0]).toMatchObject({
       reconciling: {
         kind: "changes",
-        since: new Date(relay.now - HOUR_MS).toISOString(),
-        as_of,
+        ...times,
         types: [{ ...compared, covered: true }],
         types_left: ["v1/cards"],
       },
       last_reconciliation: {
         kind: "fill",
-        since: null,
-        as_of,
+        ...times,
         finished_at: new Date(relay.now + 1_000).toISOString(),
         types: [{ ...uncovered, covered: false }],
       },

@@ -28,10 +28,10 @@ export async function lookAfter(relay: TestRelay): Promise<unknown> {
   return relay.clock.waitFor(lookAfterConnections(contextOf(relay)));
 }
 
-/** Lets minutes pass, with the queues and the cron's task in each. */
-export async function liveThroughMinutes(relay: TestRelay, minutes: number): Promise<void> {
-  for (let minute = 0; minute < minutes; minute += 1) {
-    await relay.liveThrough(60);
+/** Lets minutes pass, with the queues and the cron's task in each, or in every so many. */
+export async function liveThroughMinutes(relay: TestRelay, minutes: number, every = 1): Promise<void> {
+  for (let minute = 0; minute < minutes; minute += every) {
+    await relay.liveThrough(every * 60);
     await lookAfter(relay);
   }
 }

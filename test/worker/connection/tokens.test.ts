@@ -19,10 +19,11 @@ import {
 
 beforeEach(emptyDatabase);
 
-/** A relay whose tokens are due to be refreshed. */
+/** A relay whose tokens are due to be refreshed, and nothing else of the connection is. */
 async function relayWithOldTokens() {
   const relay = new TestRelay(qontoApplication);
   const connection = await connectDirectly(relay);
+  await env.DB.prepare("UPDATE connections SET subscriptions_due_at = 9e15, reconciliation_due_at = 9e15").run();
   relay.passSeconds(REFRESH_IS_DUE_SECONDS);
   return { relay, connection };
 }
@@ -52,15 +53,13 @@ describe("tokens are refreshed", () => {
   });
 
   it("for months, each time with the refresh token of the last", async () => {
-    const relay = new TestRelay(qontoApplication);
-    const connection = await connectDirectly(relay);
-    for (let refresh = 0; refresh < 100; refresh += 1) {
-      relay.passSeconds(REFRESH_IS_DUE_SECONDS);
+    const { relay, connection } = await relayWithOldTokens();
+    for (let week = 0; week < 20; week += 1) {
       await lookAfter(relay);
-      relay.passSeconds(86_400);
-      await lookAfter(relay);
+      relay.passSeconds(7 * 86_400);
     }
-    expect(tokenRequests(relay)).toBe(200);
+    await lookAfter(relay);
+    expect(tokenRequests(relay)).toBe(21);
     expect(await works(relay, connection)).toBe(true);
   });
 
@@ -209,7 +208,7 @@ describe("an answer of Qonto's that is lost", () => {
   });
 });
 
-describe("Qonto is down for a day", () => {
+describe("while Qonto is down", () => {
   it.each([
     ["it answers 503", { status: 503 }],
     ["it hangs", { answer: "hangs" }],
@@ -217,20 +216,36 @@ describe("Qonto is down for a day", () => {
     ["a page stands in its place", { answer: "html" }],
     ["it has too many requests", { status: 429 }],
     ["it refuses the application", { status: 403 }],
-  ] as const)("and the connection works again when it is back: %s", async (_title, fault) => {
+  ] as const)("it is asked less and less often, and the tokens work when it is back: %s", async (_title, fault) => {
     const { relay, connection } = await relayWithOldTokens();
     relay.qonto.faults.paths.set("*", fault);
-    await liveThroughMinutes(relay, 24 * 60);
+    await liveThroughMinutes(relay, 2 * 60);
     const down = await rowOf(connection);
     expect(down).toMatchObject({ status: "connected", lastError: expect.stringMatching(/^Qonto .*\.$/) });
-    // Four an hour, and those of the beginning.
-    expect(tokenRequests(relay)).toBeLessThan(110);
-    expect(tokenRequests(relay)).toBeGreaterThan(90);
+    // Four an hour in the end.
+    expect(tokenRequests(relay)).toBeLessThan(18);
+    expect(tokenRequests(relay)).toBeGreaterThan(10);
     relay.qonto.faults.paths.clear();
     await liveThroughMinutes(relay, 16);
     expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
     expect(await works(relay, connection)).toBe(true);
     expect(await lostEvents()).toEqual([]);
+  });
+
+  it("for a day, with all else that is due, everything goes on when it is back", async () => {
+    const relay = new TestRelay(qontoApplication);
+    const connection = await connectDirectly(relay);
+    relay.qonto.faults.status = 503;
+    await liveThroughMinutes(relay, 24 * 60, 5);
+    expect(relay.qonto.calls.length).toBeLessThan(700);
+
+    expect((await rowOf(connection)).status).toBe("connected");
+    delete relay.qonto.faults.status;
+    await liveThroughMinutes(relay, 20);
+    const row = await rowOf(connection);
+    expect(row).toMatchObject({ status: "connected", lastError: null, subscriptions: [{ status: "active" }] });
+    expect(row.reconciledUntil).toBeGreaterThan(relay.now - 1_200_000);
+    expect(await works(relay, connection)).toBe(true);
   });
 });
 
@@ -282,7 +297,7 @@ describe("Qonto takes the refresh token no more", () => {
       type: "v1/cards",
       created_at: "2026-03-01T12:00:00Z",
       data: {},
-    } as never);
+    });
     expect(response.status).toBe(200);
     expect((await relay.api("GET", "/api/events")).body.data).toHaveLength(body.data.length + 1);
   });
@@ -298,7 +313,7 @@ describe("a consent that is revoked at Qonto", () => {
       relay.qonto.event("v1/consent-revocations", {
         data: { client_id: qontoApplication.QONTO_CLIENT_ID, revoked_at: new Date(relay.now).toISOString() },
         organization_id: organizationId,
-      }) as never,
+      }),
     );
     await relay.runQueues();
     await relay.runCron();
@@ -322,7 +337,7 @@ describe("a consent that is revoked at Qonto", () => {
     await relay.send(
       relay.qonto.event("v1/consent-revocations", {
         data: { client_id: qontoApplication.QONTO_CLIENT_ID, revoked_at: revokedAt, ...changes },
-      }) as never,
+      }),
     );
     await relay.runQueues();
     await relay.runCron();
@@ -337,7 +352,7 @@ describe("a consent that is revoked at Qonto", () => {
     await relay.send(
       relay.qonto.event("v1/consent-revocations", {
         data: { client_id: qontoApplication.QONTO_CLIENT_ID, revoked_at },
-      }) as never,
+      }),
     );
     await relay.runQueues();
     await relay.runCron();

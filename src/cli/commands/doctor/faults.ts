@@ -1,14 +1,8 @@
 import { WEBHOOK_PATH } from "../../webhook.ts";
 import { UNREACHABLE_REMEDY, qontoRemedies } from "../../qonto-fault.ts";
 import { accessRemedy } from "../../cloudflare-access.ts";
-
-/** What a fault means and what to do. `{name}` is replaced by a value of the finding, or of the address that is examined. */
-export interface FaultText {
-  readonly means: string;
-  readonly remedy: string;
-  /** To be copied. One whose value is a list is given for each of its items. */
-  readonly commands?: readonly string[];
-}
+import { connectionFaults } from "./connection-faults.ts";
+import type { FaultText } from "./fault-text.ts";
 
 const TAIL = "npx wrangler tail";
 const DEPLOY = "npm run deploy";
@@ -166,28 +160,7 @@ export const faults = {
     remedy: "Subscribe to them too; the token needs the scope of each type.",
     commands: ["npm run qonto -- subscriptions update {id} --types {all}{sandbox}"],
   },
-  connection_lost: {
-    means: "{organization} is no longer connected to Qonto: what its webhooks miss is not found.",
-    remedy: "Connect it again. Its events go on arriving as long as its subscriptions at Qonto exist.",
-    commands: ["npm run qonto -- connect --url {origin}"],
-  },
-  connection_unsubscribed: {
-    means: "The relay needs a subscription for {organization} that Qonto does not have.",
-    remedy:
-      "The relay makes it by itself every quarter of an hour: look at what Qonto refuses (a scope that the application lacks, an address that is not public) in what was seen, or in the relay's log.",
-    commands: ["npm run qonto -- connections list", "npm run qonto -- connections reconcile {id}"],
-  },
-  connection_behind: {
-    means: "Whether the state of {organization} equals the bank's is not known any more.",
-    remedy:
-      "The relay compares it every hour: look at `health` for a cron that does not run, and at what stopped it in what was seen; then have it compared now.",
-    commands: ["npm run qonto -- connections reconcile {id}"],
-  },
-  connection_fails: {
-    means: "The relay's last work on the connection of {organization} failed.",
-    remedy: "It is repeated every minute: look again soon, and at Qonto's status page if it stays.",
-    commands: ["npm run qonto -- connections list"],
-  },
+  ...connectionFaults,
   onboarding_secret_missing: {
     means: "The Onboarding API is used, but the relay lacks its secret and refuses its events.",
     remedy: "Give it the secret. For a local relay put it into .dev.vars and restart it.",

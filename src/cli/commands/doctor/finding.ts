@@ -1,4 +1,5 @@
-import { type FaultName, type FaultText, faults } from "./faults.ts";
+import type { FaultText } from "./fault-text.ts";
+import { type FaultName, faults } from "./faults.ts";
 
 type Values = Readonly<Record<string, string | readonly string[]>>;
 
