@@ -25,8 +25,11 @@ export const expireDeliveryLeasesSql = `
   UPDATE deliveries SET next_attempt_at = 0
   WHERE destination_id IN (SELECT id FROM destinations) AND ${isLeasedSql}`;
 
+export const expireConnectionLeasesSql = "UPDATE connections SET lease_until = 0";
+
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {
-  // The drains first: their deliveries tell them.
-  await db.batch([db.prepare(expireEventsSql), db.prepare(expireDrainsSql), db.prepare(expireDeliveryLeasesSql)]);
+  // The drains before their deliveries, which tell them.
+  const statements = [expireEventsSql, expireDrainsSql, expireDeliveryLeasesSql, expireConnectionLeasesSql];
+  await db.batch(statements.map((sql) => db.prepare(sql)));
 }

@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, it } from "vitest";
 import { expireLeases } from "../../../src/store/expire-leases.ts";
+import { findConnection } from "../../../src/store/connections.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { eventsIn } from "../support/queued-events.ts";
 import { statuses } from "../support/destinations.ts";
 
@@ -107,4 +109,14 @@ it("leaves alone what nobody has claimed: settled events, waits of the retry sch
   await restart(relay);
   expect(await read()).toEqual(before);
   expect([relay.events.waiting, relay.retries.waiting]).toEqual([[], []]);
+});
+
+it("lets the cron go on at once with a connection to Qonto whose run died", async () => {
+  const relay = new TestRelay(qontoApplication);
+  const { id } = await connectDirectly(relay);
+  await env.DB.prepare("UPDATE connections SET lease_until = ?1")
+    .bind(relay.now + 90_000)
+    .run();
+  await restart(relay);
+  expect(await findConnection(env.DB, id)).toMatchObject({ lastError: null, reconciledUntil: expect.any(Number) });
 });
