@@ -155,27 +155,30 @@ and the state every hour. The demo has no time for that: POST /api/connections/:
     "the subscription is back",
     subscriptions.map(({ status }) => status).join() === "active" && qonto.subscriptions.size === 1,
   );
-  check("the state has all that the bank has", await isStateComplete(client, qonto));
-  check("the relay says that it is complete up to now", isAtLeast(reconciled_until, lostUntil));
+  check("the relay says that its state is complete up to now", isAtLeast(reconciled_until, lostUntil));
   await untilReceived(books, before + changes.length);
   check(
     "the destination has each lost event, once, marked x-relay-reconciled",
     isEachOnce(books.requests.slice(before), changes, { isReconciled: true }),
   );
-  const told = () =>
-    operations.requests
-      .map(({ headers }) => headers["x-relay-event-type"])
-      .toSorted()
-      .join(", ");
+  check("the state has all that the bank has", await isStateComplete(client, qonto));
   await untilReceived(operations, 2);
-  check("the operators are told of both", told() === "relay.reconciliation.recovered, relay.subscription.restored");
+  check(
+    "the operators are told of both",
+    typesOf(operations) === "relay.reconciliation.recovered, relay.subscription.restored",
+  );
 
-  const last: Change = { type: "v1/transactions", item: await qonto.make("v1/transactions") };
+  const next: Change = { type: "v1/transactions", item: await qonto.make("v1/transactions") };
   await untilReceived(books, before + changes.length + 1);
   check(
     "the next webhook comes as ever, and nothing comes twice",
-    isEachOnce(books.requests.slice(before + changes.length), [last], { isReconciled: false }),
+    isEachOnce(books.requests.slice(before + changes.length), [next], { isReconciled: false }),
   );
+}
+
+function typesOf({ requests }: DestinationServer): string {
+  const types = requests.map(({ headers }) => headers["x-relay-event-type"]);
+  return types.toSorted().join(", ");
 }
 
 /** New things of each type, and a change of one that the relay knows. Nobody is told of them. */
