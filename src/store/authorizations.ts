@@ -45,7 +45,7 @@ export type UsedAuthorization =
   | { readonly state: "unknown" | "not_owner" | "used" | "expired" };
 
 /**
- * Uses up an authorization for its owner, once. Whoever else presents its state does not use it up. One that was created at
+ * Uses up an authorization for its owner, once. Anybody else who presents its state does not use it up. One that was created at
  * `expiredAt` or before has expired.
  */
 export async function useAuthorization(

@@ -148,8 +148,9 @@ describe("what the Worker evaluates before it takes a webhook", () => {
     );
   });
 
-  it("is neither the API, nor the console, nor what only they need", () => {
-    const onlyTheirs = /^(api|console)\b|^@hono\/zod-openapi|^hono\/jsx|samples\.json$/;
+  it("is neither the API, nor the console, nor the connection to Qonto, nor what only they need", () => {
+    const onlyTheirs =
+      /^(api|console|connection|reconciliation)\b|^oauth4webapi|^@hono\/zod-openapi|^hono\/jsx|samples\.json$/;
     expect([...evaluated].filter((module) => onlyTheirs.test(module))).toEqual([]);
   });
 });

@@ -211,7 +211,7 @@ describe("a callback is refused", () => {
     },
   );
 
-  it("when it comes again", async () => {
+  it("when it is repeated", async () => {
     const { relay, callback } = await relayWithCallback();
     await finish(relay, callback);
     const before = await connections();

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
+import { never } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   REFRESH_IS_DUE_SECONDS,
@@ -157,11 +158,13 @@ describe("a process that is killed between Qonto's answer and the write", () => 
 describe("while D1 stalls", () => {
   it("new tokens are written until they are kept, and nobody takes them away meanwhile", async () => {
     const { relay, connection } = await relayWithOldTokens();
-    let stalledUntil: number | null = null;
+    let stalledUntil = 0;
     intercept(relay, async (call, proceed) => {
-      if (isWriteOfTokens(call)) stalledUntil ??= relay.now + 75_000;
-      const waitMs = (stalledUntil ?? 0) - relay.now;
-      if (waitMs > 0) await sleep(waitMs, relay.clock);
+      if (isWriteOfTokens(call) && stalledUntil === 0) stalledUntil = relay.now + 75_000;
+      const waitMs = stalledUntil - relay.now;
+      if (waitMs <= 0) return proceed();
+      if (isWriteOfTokens(call)) return never;
+      await sleep(waitMs, relay.clock);
       return proceed();
     });
     const running = relay.runCron();
@@ -170,6 +173,23 @@ describe("while D1 stalls", () => {
     expect(tokenRequests(relay)).toBe(1);
     expect((await rowOf(connection)).status).toBe("connected");
     expect(await works(relay, connection)).toBe(true);
+  });
+
+  it("a write that D1 makes late does not replace newer tokens", async () => {
+    const { relay, connection } = await relayWithOldTokens();
+    let late: (() => Promise<D1Result[]>) | undefined;
+    intercept(relay, (call, proceed) => {
+      if (late !== undefined || !isWriteOfTokens(call)) return proceed();
+      late = proceed;
+      return never;
+    });
+    await relay.runCron();
+    relay.passSeconds(REFRESH_IS_DUE_SECONDS);
+    await relay.runCron();
+    const before = await rowOf(connection);
+    await late?.();
+    expect(tokenRequests(relay)).toBe(2);
+    expect(await rowOf(connection)).toEqual(before);
   });
 
   it("no attempt goes to Qonto that others may take for interrupted", async () => {
