@@ -62,7 +62,7 @@ const metrics = {
     type: "gauge",
     help: "Until when the state of an organization is known to equal that of the bank, in Unix seconds",
   },
-  qonto_relay_token_refreshes_total: { type: "counter", help: "Exchanges of refresh tokens at Qonto, by outcome" },
+  qonto_relay_token_refreshes_total: { type: "counter", help: "Refreshes of tokens that were due, by outcome" },
   qonto_relay_queue_backlog_messages: { type: "gauge", help: "Messages in a queue, as the queue reports" },
   qonto_relay_queue_oldest_message_seconds: {
     type: "gauge",

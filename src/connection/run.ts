@@ -27,7 +27,7 @@ const comparedType = z.object({
   complete_until: z.number().nullable(),
 });
 
-type ComparedType = z.output<typeof comparedType>;
+export type ComparedType = z.output<typeof comparedType>;
 
 const differences = z.object({ missing: z.number(), drifted: z.number() });
 

@@ -45,8 +45,8 @@ export function callbackUrlOf(relayUrl: string): string {
 }
 
 /**
- * Makes a subscription recognisable as the connection's own, and says which key its secret is derived from: whoever created it may
- * have died before it was noted.
+ * Makes a subscription recognisable as the connection's own, and says which key its secret is derived from: the run that created it
+ * may have died before it noted it.
  */
 export function descriptionOf(connectionId: string, keyId: string): string {
   return `Qonto relay ${connectionId}, key ${keyId}`;

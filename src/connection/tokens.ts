@@ -7,7 +7,7 @@ import { endConnection } from "../store/connection-status.ts";
 import { type StoredTokens, beginRefresh, noteRefreshFailure, writeTokens } from "../store/connection-tokens.ts";
 import { type Connection, findConnection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
-import { type ConnectionContext, ConnectionFault } from "./context.ts";
+import { type ConnectionContext, ConnectionFault, type LookAfterContext } from "./context.ts";
 import { ANSWERS_WITHIN_MS, type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
 
 /**
@@ -83,21 +83,28 @@ function pauseMs(failures: number): number {
 }
 
 /** Replaces the tokens of a connection if that is due. Null: there is no access token to work with; the row says why. */
-export async function keepTokens(connection: Connection, context: ConnectionContext): Promise<Connection | null> {
+export async function keepTokens(connection: Connection, context: LookAfterContext): Promise<Connection | null> {
   const now = context.world.now();
   if (!isRefreshDue(connection, now)) return connection;
-  const refresh = await refreshTokens(connection, context);
+  const refresh = await refreshCounted(connection, context);
   if (refresh.state === "refreshed") return refresh.connection;
   const isUsable = refresh.state === "waiting" && connection.accessExpiresAt - USED_UNTIL_BEFORE_MS > now;
   return isUsable ? connection : null;
 }
 
 /** Makes an interrupted attempt again. For the message that was sent before it. */
-export async function finishRefresh(connectionId: string, context: ConnectionContext): Promise<void> {
+export async function finishRefresh(connectionId: string, context: LookAfterContext): Promise<void> {
   const connection = await findConnection(context.env.DB, connectionId);
   if (connection === null || connection.refreshAttemptedAt === null) return;
   if (connection.status !== "connected" || connection.environment !== context.config.qonto.environment) return;
-  await refreshTokens(connection, context);
+  await refreshCounted(connection, context);
+}
+
+async function refreshCounted(seen: Connection, context: LookAfterContext): Promise<Refresh> {
+  const refresh = await refreshTokens(seen, context);
+  const { state: outcome } = refresh;
+  if (outcome !== "waiting") context.counters.count("qonto_relay_token_refreshes_total", { outcome });
+  return refresh;
 }
 
 /** Replaces tokens of which Qonto has refused the access token, unless another isolate has. */

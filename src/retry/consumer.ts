@@ -43,9 +43,9 @@ export async function consumeRetries(batch: MessageBatch, context: RetryContext)
 }
 
 /** Loaded by need: few relays are connected, and none by its first message. */
-async function finishRefreshOf(connectionId: string, { env, config, world }: RetryContext): Promise<void> {
+async function finishRefreshOf(connectionId: string, { env, config, world, counters }: RetryContext): Promise<void> {
   const { qonto } = config;
   if (qonto === null) return;
   const { finishRefresh } = await import("../connection/tokens.ts");
-  await finishRefresh(connectionId, { env, config: { ...config, qonto }, world });
+  await finishRefresh(connectionId, { env, config: { ...config, qonto }, world, counters });
 }

@@ -26,7 +26,8 @@ at any time and goes on where it stopped: it replaces the Worker, and queues tha
   --verbose            shows what Cloudflare and wrangler say
 
 The account: CLOUDFLARE_ACCOUNT_ID, or account_id in wrangler.toml. Missing secrets are taken from the environment: ADMIN_TOKEN,
-ENCRYPTION_KEYS, QONTO_WEBHOOK_SECRETS, QONTO_ONBOARDING_SECRETS, QONTO_CLIENT_ID, QONTO_CLIENT_SECRET, QONTO_STAGING_TOKEN.`;
+ENCRYPTION_KEYS, QONTO_WEBHOOK_SECRETS, QONTO_ONBOARDING_SECRETS, QONTO_CLIENT_ID, QONTO_CLIENT_SECRET,
+QONTO_STAGING_TOKEN.`;
 
 interface Surroundings extends Pick<Context, "env" | "wrangler"> {
   readonly stdout: Stream;

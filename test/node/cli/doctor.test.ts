@@ -844,6 +844,14 @@ describe("a connected relay", () => {
     expect(await enable()).toMatchObject({ outcome: "skipped", enable: expect.stringContaining("QONTO_CLIENT_ID") });
   });
 
+  it("need not be told a secret of a subscription: its own is known to nobody else", async () => {
+    scene.relay.connections.push(connection());
+    scene.relay.diagnostics.configuration.secrets = { business: 0, onboarding: 1, subscriptions: 2 };
+    const examined = await scene.examine({ secrets: { business: null, onboarding: null } });
+    const result = resultOf(examined, "signature");
+    expect(result).toMatchObject({ notes: [expect.stringContaining("is the relay's own")] });
+  });
+
   it("is told of subscriptions that are another's, which is no fault", async () => {
     const foreign = { id: "sub-8", types: ["v1/cards"], status: "foreign" };
     const { subscriptions } = connection();

@@ -5,6 +5,7 @@ import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { insertConnection } from "../support/connections.ts";
 import { hang, statuses } from "../support/destinations.ts";
 
@@ -130,6 +131,22 @@ describe("the metrics", () => {
     expect(value("reconciled_until_seconds org-1")).toBe("1772366400.5");
     expect(value("reconciled_until_seconds org-2")).toBeUndefined();
     expect(value("reconciled_until_seconds org-3")).toBe(String(relay.now / 1000));
+  });
+
+  it("count refreshes of tokens by outcome", async () => {
+    const relay = new TestRelay(qontoApplication);
+    await connectDirectly(relay);
+    relay.passSeconds(41 * 60);
+    relay.qonto.faults.status = 503;
+    await relay.runCron();
+    expect(await figure(relay, "token_refreshes_total failed")).toBe(1);
+    delete relay.qonto.faults.status;
+    relay.passSeconds(15 * 60);
+    await relay.runCron();
+    expect(await figure(relay, "token_refreshes_total refreshed")).toBe(1);
+    relay.passSeconds(60);
+    await relay.runCron();
+    expect(await figure(relay, "token_refreshes_total refreshed")).toBe(1);
   });
 
   it("show an open circuit", async () => {

@@ -79,14 +79,17 @@ describe("after connecting", () => {
     expect(new Set(requests.map(({ headers }) => headers.get("x-relay-reconciled")))).toEqual(new Set(["true"]));
   });
 
-  it("what changed since goes to the destinations", async () => {
+  it("what changed since goes to the destinations, and nobody is told of a loss", async () => {
     const { relay, id } = await connected(makeOneOfEach);
+    const operations = "https://operations.example.com/hook";
+    await relay.addDestination(operations, { types: ["relay.*"] });
     relay.passSeconds(60);
     const changed = relay.qonto.bank.make("v1/transfers");
     await reconcileWhole(relay, id);
     await relay.runQueues();
     const bodies = relay.destinations.at(DESTINATION).map(({ text }) => JSON.parse(text));
     expect(bodies.map(({ data }) => data.id)).toEqual([changed["id"]]);
+    expect(relay.destinations.at(operations)).toEqual([]);
     await expectStateOfBank(relay);
   });
 
@@ -206,6 +209,14 @@ describe("a day of lost webhooks", () => {
     relay.passSeconds(3600);
     expect(await reconcile(relay, id)).toEqual({ [deliveredSeries("missing")]: 1 });
   });
+});
+
+it("what Qonto shows late, dated before the last reconciliation, is found by the next one", async () => {
+  const { relay, id } = await filled();
+  await reconcile(relay, id);
+  relay.qonto.bank.make("v1/transfers", { updated_at: new Date(relay.now - 1_800_000).toISOString() });
+  relay.passSeconds(3600);
+  expect(await reconcile(relay, id)).toEqual({ [deliveredSeries("missing")]: 1 });
 });
 
 describe("a request of the operator's", () => {

@@ -26,7 +26,20 @@ type Mishap = { readonly kind: string; readonly types?: string[] };
 
 /** How each of the next calls is answered. */
 const answer = fc.constantFrom(
-  ...["well", "well", "well", "401", "403", "404", "500", "429", "html", "{}", "empty", "half", "cut", "lost"],
+  "well",
+  "well",
+  "well",
+  "401",
+  "403",
+  "404",
+  "500",
+  "429",
+  "html",
+  "{}",
+  "empty",
+  "half",
+  "cut",
+  "lost",
 );
 
 const meta = { current_page: 1, next_page: null, prev_page: null, total_pages: 1, total_count: 0, per_page: 100 };

@@ -213,7 +213,7 @@ describe("disconnecting", () => {
     relay.qonto.faults.status = 503;
     const response = await (await Visitor.loggedIn(relay)).press(`${PAGE}/${id}/disconnect`);
     expect(response.status).toBe(503);
-    expect(await response.text()).toContain("Nothing was removed");
+    expect(await response.text()).toContain("so the connection stays");
     expect(await findRow(id)).not.toBeNull();
   });
 });

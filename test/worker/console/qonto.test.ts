@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import { qontoApplication } from "../support/connected-relay.ts";
+import { nextAddress, qontoApplication } from "../support/connected-relay.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { actionsOf } from "./actions.ts";
 import { read, withoutTags } from "./reading.ts";
@@ -26,28 +26,23 @@ function newRelay(changes: Partial<Bindings> = {}): TestRelay {
 }
 
 /** The operator presses Connect; answers where the browser goes on to. */
-async function beginAt(visitor: Visitor): Promise<URL> {
+async function begin(visitor: Visitor): Promise<string> {
   const response = await visitor.press("/console/qonto/connect", {}, "/console/qonto");
   expect(response.status).toBe(200);
-  return new URL(goesOnTo(response));
+  return nextAddress(response);
 }
 
-function goesOnTo(response: Response): string {
-  return /^0; url=(.+)$/.exec(response.headers.get("refresh") ?? "")?.[1] ?? "";
-}
+type Decision = Parameters<TestRelay["qonto"]["decide"]>;
 
-/** The member decides at Qonto; answers path and query of the callback. */
-async function decide(relay: TestRelay, at: URL, decision: "accept" | "deny" = "accept"): Promise<string> {
-  at.searchParams.set("simulate", decision);
-  const response = await relay.qonto.fetch(at.href, { redirect: "manual" });
-  const callback = new URL(response.headers.get("location") ?? "");
+/** A member decides at Qonto; answers path and query of the callback, which the browser has not followed yet. */
+async function decide(relay: TestRelay, ...decision: Decision): Promise<string> {
+  const callback = new URL(await relay.qonto.decide(...decision));
   expect(callback.origin + callback.pathname).toBe("https://relay.test/console/qonto/callback");
   return callback.pathname + callback.search;
 }
 
-/** Up to the callback, which the browser has not followed yet. */
 async function consent(relay: TestRelay, visitor: Visitor): Promise<string> {
-  return decide(relay, await beginAt(visitor));
+  return decide(relay, await begin(visitor), "accept");
 }
 
 const connectionsOf = async (relay: TestRelay) => (await relay.api("GET", "/api/connections")).body.data;
@@ -66,11 +61,11 @@ describe("connecting an organization", () => {
     const relay = newRelay();
     const visitor = await Visitor.loggedIn(relay);
     expect(await read(visitor, "/console/qonto")).toContain("No organization is connected");
-    const authorization = await beginAt(visitor);
-    expect(authorization.origin + authorization.pathname).toBe("https://oauth.qonto.com/oauth2/auth");
-    const response = await visitor.getFromElsewhere(await decide(relay, authorization));
+    const address = await begin(visitor);
+    expect(address).toMatch(/^https:\/\/oauth\.qonto\.com\/oauth2\/auth\?/);
+    const response = await visitor.getFromElsewhere(await decide(relay, address, "accept"));
     expect(response.status).toBe(200);
-    const page = await read(visitor, goesOnTo(response));
+    const page = await read(visitor, nextAddress(response));
     expect(page).toContain("The organization is connected.");
     expect(page).toContain(relay.qonto.bank.name);
     expect(page).toContain("Status ● Connected");
@@ -118,9 +113,7 @@ describe("connecting an organization", () => {
     const other = relay.qonto.addBank();
     const visitor = await Visitor.loggedIn(relay);
     for (const { organizationId } of [relay.qonto.bank, other]) {
-      const authorization = await beginAt(visitor);
-      authorization.searchParams.set("organization_id", organizationId);
-      await visitor.getFromElsewhere(await decide(relay, authorization));
+      await visitor.getFromElsewhere(await decide(relay, await begin(visitor), "accept", organizationId));
     }
     expect((await connectionsOf(relay)).map((one: any) => one.organization_id).toSorted()).toEqual(
       [relay.qonto.bank.organizationId, other.organizationId].toSorted(),
@@ -140,7 +133,7 @@ describe("connecting an organization", () => {
       "SameSite=Lax",
       "Secure",
     ]);
-    const callback = await decide(relay, new URL(goesOnTo(response)));
+    const callback = await decide(relay, nextAddress(response), "accept");
     const ended = (await visitor.getFromElsewhere(callback)).headers.getSetCookie();
     expect(ended).toEqual(["relay_qonto=; Max-Age=0; Path=/console/qonto/callback; HttpOnly; Secure; SameSite=Lax"]);
     const logout = await visitor.press("/console/logout");
@@ -152,20 +145,23 @@ describe("connecting an organization", () => {
     const visitor = await Visitor.loggedIn(relay);
     const response = await visitor.press("/console/qonto/connect", {}, "/console/qonto");
     const pages = [await response.clone().text()];
-    const authorization = new URL(goesOnTo(response));
     const cookie = visitor.cookiesFor("/console/qonto/callback", { isFromElsewhere: true }) ?? "";
-    const callback = await decide(relay, authorization);
+    const callback = await decide(relay, nextAddress(response), "accept");
     const back = await visitor.getFromElsewhere(callback);
     for (const { headers } of [response, back]) {
       expect(headers.get("cache-control")).toBe("no-store");
       expect(headers.get("referrer-policy")).toBe("no-referrer");
       expect(headers.get("content-security-policy")).toContain("form-action 'self';");
     }
-    pages.push(await back.clone().text(), await read(visitor, goesOnTo(back)), await read(visitor, "/console/audit"));
+    pages.push(
+      await back.clone().text(),
+      await read(visitor, nextAddress(back)),
+      await read(visitor, "/console/audit"),
+    );
     const { code = "", state = "" } = Object.fromEntries(new URL(callback, "https://relay.test").searchParams);
     const secrets = [code, state, cookie.split("=")[1] ?? ""];
     expect(secrets.filter((one) => one.length < 8)).toEqual([]);
-    const said = [...pages, JSON.stringify(logged), goesOnTo(back)].join("\n");
+    const said = [...pages, JSON.stringify(logged), nextAddress(back)].join("\n");
     expect(said).toContain("request.answered");
     expect(secrets.filter((one) => said.includes(one))).toEqual([]);
   });
@@ -188,7 +184,7 @@ describe("a callback", () => {
     const ofVictim = await consent(relay, victim);
     await expectNotLetIn(relay, await victim.getFromElsewhere(ofAttacker));
     await expectNotLetIn(relay, await victim.getFromElsewhere("/console/qonto/callback?code=x&state=made-up-state"));
-    expect(goesOnTo(await victim.getFromElsewhere(ofVictim))).toContain("done=connection-created");
+    expect(nextAddress(await victim.getFromElsewhere(ofVictim))).toContain("done=connection-created");
   });
 
   it("with a cookie that is made up, of the session, or expired changes nothing", async () => {
@@ -245,7 +241,7 @@ describe("a callback", () => {
     relay.env = { ...bindings, CONSOLE_FULL_ACCESS_EMAILS: "bob@example.com" };
     await expectNotLetIn(relay, await visitor.getFromElsewhere(callback));
     relay.env = bindings;
-    expect(goesOnTo(await visitor.getFromElsewhere(callback))).toContain("done=connection-created");
+    expect(nextAddress(await visitor.getFromElsewhere(callback))).toContain("done=connection-created");
     const [record] = (await relay.api("GET", "/api/audit")).body.data;
     expect(record).toMatchObject({ token: "ada@example.com", action: "connection.created" });
   });
@@ -259,7 +255,7 @@ describe("a callback", () => {
       new Visitor(relay).get(callback, { cookie }),
       new Visitor(relay).get(callback, { cookie }),
     ]);
-    const ways = [goesOnTo(first), goesOnTo(second)].toSorted();
+    const ways = [nextAddress(first), nextAddress(second)].toSorted();
     expect(ways).toEqual(["/console/qonto?done=authorization-used", "/console/qonto?done=connection-created"]);
     expect(await read(visitor, "/console/qonto?done=authorization-used")).toContain(
       "This answer of Qonto was used before, and nothing was changed.",
@@ -275,8 +271,8 @@ describe("a callback", () => {
   it("of a member who refused says so, and records nothing", async () => {
     const relay = newRelay();
     const visitor = await Visitor.loggedIn(relay);
-    const response = await visitor.getFromElsewhere(await decide(relay, await beginAt(visitor), "deny"));
-    expect(await read(visitor, goesOnTo(response))).toContain("Consent was refused at Qonto. Nothing was changed.");
+    const response = await visitor.getFromElsewhere(await decide(relay, await begin(visitor), "deny"));
+    expect(await read(visitor, nextAddress(response))).toContain("Consent was refused at Qonto. Nothing was changed.");
     expect(await connectionsOf(relay)).toEqual([]);
     expect(await actionsOf(relay)).toEqual([]);
     expect(callsForTokens(relay)).toBe(0);
@@ -288,7 +284,7 @@ describe("a callback", () => {
     const callback = await consent(relay, visitor);
     relay.qonto.faults.status = 503;
     const response = await visitor.getFromElsewhere(callback);
-    expect(await read(visitor, goesOnTo(response))).toContain("Qonto did not answer the relay. Nothing was changed");
+    expect(await read(visitor, nextAddress(response))).toContain("Qonto did not answer the relay. Nothing was changed");
     expect(await connectionsOf(relay)).toEqual([]);
     expect(await actionsOf(relay)).toEqual([]);
   });
@@ -297,14 +293,14 @@ describe("a callback", () => {
     const relay = newRelay({ QONTO_CLIENT_SECRET: "wrong" });
     const visitor = await Visitor.loggedIn(relay);
     const response = await visitor.getFromElsewhere(await consent(relay, visitor));
-    expect(await read(visitor, goesOnTo(response))).toContain("check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET");
+    expect(await read(visitor, nextAddress(response))).toContain("check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET");
     expect(await connectionsOf(relay)).toEqual([]);
   });
 
   it("is the only page that a request without a session gets beside the login", async () => {
     const relay = newRelay();
     const visitor = await Visitor.loggedIn(relay);
-    await beginAt(visitor);
+    await begin(visitor);
     const cookie = visitor.cookiesFor("/console/qonto/callback", { isFromElsewhere: true }) ?? "";
     for (const path of ["/console/qonto", "/console/qonto/callback/x", "/console/qonto/connect", "/console"]) {
       expect((await new Visitor(relay).get(path, { cookie })).status).toBe(303);

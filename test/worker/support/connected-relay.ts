@@ -33,7 +33,7 @@ export async function connect(relay: TestRelay, organizationId = relay.qonto.ban
 }
 
 /** Where a page of the console sends the browser. */
-function nextAddress({ headers }: Response): string {
+export function nextAddress({ headers }: Response): string {
   return /^0; url=(.+)$/.exec(headers.get("refresh") ?? "")?.[1] ?? "";
 }
 

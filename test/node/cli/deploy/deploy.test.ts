@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readConfiguration } from "../../../../src/cli/deploy/configuration.ts";
 import type { Wrangler } from "../../../../src/cli/deploy/context.ts";
 import { addressOf } from "../../../../src/cli/deploy/deploy.ts";
+import { expectedMigrations } from "../../../../src/store/migrations.ts";
 import { ACCOUNT, TOKEN } from "../../support/cloudflare-server/cloudflare-server.ts";
 import { PlayedWrangler } from "./played-wrangler.ts";
 import { Scene, queues } from "./scene.ts";
@@ -12,7 +13,7 @@ import { Scene, queues } from "./scene.ts";
 const created = [
   ...queues.map((queue) => `create queue ${queue} in eu`),
   "create database qonto-relay in eu",
-  "migrate 0001_schema.sql",
+  ...expectedMigrations.map((migration) => `migrate ${migration}`),
 ];
 const joined = [
   "upload qonto-relay",
@@ -61,7 +62,7 @@ describe("npm run deploy on an empty account", () => {
     expect(stdout.split("\n").filter((line) => line.startsWith("Would"))).toEqual([
       "Would create the queue qonto-relay-events, jurisdiction eu.",
       "Would create the queue qonto-relay-dead-letters, jurisdiction eu.",
-      "Would apply 0001_schema.sql.",
+      ...expectedMigrations.map((migration) => `Would apply ${migration}.`),
       "Would make ADMIN_TOKEN.",
       "Would make ENCRYPTION_KEYS.",
       "Would deploy the Worker.",
@@ -517,7 +518,7 @@ describe("--status", () => {
     expect([code, stderr, changes]).toEqual([0, "", []]);
     for (const fact of [
       "Version ",
-      "Schema      0001_schema.sql",
+      `Schema      ${expectedMigrations.at(-1)}`,
       "qonto-relay-retries (eu)",
       "ADMIN_TOKEN",
       "* * * * *",
