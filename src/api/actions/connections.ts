@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
 import { type LastRun, type Run, readLastRun, readProgress } from "../../connection/run.ts";
 import { readConfig } from "../../env.ts";

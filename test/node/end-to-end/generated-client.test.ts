@@ -125,6 +125,9 @@ describe("a client made from the document", () => {
     expect((await call("listDeadLetters")).data.data).toEqual([]);
     expect((await call("replayDeadLetter", { id: "none" })).status).toBe(404);
     expect((await call("dropDeadLetter", { id: "none" })).status).toBe(404);
+    expect((await call("listConnections")).data.data).toEqual([]);
+    expect((await call("reconcileConnection", { id: "none" }, {})).status).toBe(404);
+    expect((await call("removeConnection", { id: "none" })).status).toBe(404);
     const { data: token } = await call("createToken", {}, { name: "grafana", access: "read" });
     expect((await call("listTokens")).data.data).toHaveLength(1);
     expect((await call("revokeToken", { id: token.id })).status).toBe(204);
