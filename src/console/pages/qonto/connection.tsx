@@ -51,25 +51,19 @@ const ended = {
   revoked: "The consent was withdrawn at Qonto.",
 } as const satisfies Readonly<Record<Connection["status"], string | null>>;
 
-function Ended({ connection: { status, endedAt } }: ConnectionProps) {
+function Ended({ connection: { status } }: ConnectionProps) {
   const why = ended[status];
   if (why === null) return null;
   return (
     <Notice kind="bad">
       {why} Webhooks are verified and delivered as before, but a lost subscription is not restored, and what webhooks
       miss is not found. Connect the organization again.
-      {endedAt === null ? null : (
-        <>
-          {" "}
-          Since <Time at={endedAt} />.
-        </>
-      )}
     </Notice>
   );
 }
 
 function About({ connection }: ConnectionProps) {
-  const { organizationId, environment, status, relayUrl, connectedAt, scopes, reconciledUntil } = connection;
+  const { organizationId, environment, status, endedAt, relayUrl, connectedAt, scopes, reconciledUntil } = connection;
   return (
     <Facts
       facts={{
@@ -83,6 +77,7 @@ function About({ connection }: ConnectionProps) {
         ),
         Environment: environment,
         Connected: <Time at={connectedAt} />,
+        Ended: endedAt === null ? null : <Time at={endedAt} />,
         "Webhooks to": <bdi class="mono">{`${relayUrl}/webhooks/qonto`}</bdi>,
         Scopes: <Names names={scopes} most={20} />,
       }}
