@@ -4,7 +4,9 @@ import { Checks } from "./checks.ts";
 import { Cloud, type MakeIsolate } from "./cloud.ts";
 import { createD1Binding } from "./d1-binding.ts";
 import type { SimulatedDestination } from "./destination.ts";
-import { checkEnd, checkLedger } from "./end-checks.ts";
+import { drawConnectionFaults } from "./connection-faults.ts";
+import { SimulatedConnections, connectionVariables } from "./connections.ts";
+import { GOOD_AGAIN_MS, checkEnd, checkLedger } from "./end-checks.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, drawForgeries } from "./events.ts";
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
@@ -38,6 +40,12 @@ const RETENTION_MS = 36 * 86_400_000;
 const OLD_KEYS = "simulated-encryption-key";
 const NEW_KEYS = "another-encryption-key,simulated-encryption-key";
 
+/** How many of the histories have organizations that are connected to Qonto. */
+const CONNECTED_SHARE = 0.17;
+
+/** Their tokens, subscriptions and states are looked after from time to time. */
+const CONNECTED_GOOD_AGAIN_MS = 6 * 3_600_000;
+
 export interface Played {
   /** What was wrong; null for nothing. */
   readonly violation: string | null;
@@ -51,7 +59,12 @@ export async function playHistory(
   seed: number,
   trace: ((line: string) => void) | null = null,
 ): Promise<Played> {
-  const history = new History(relay, db, { chance: new Chance(seed), chanceOfSchema: new Chance(~seed) }, trace);
+  const chances = {
+    chance: new Chance(seed),
+    chanceOfSchema: new Chance(~seed),
+    chanceOfConnections: new Chance(seed ^ 0x2a2a2a2a),
+  };
+  const history = new History(relay, db, chances, trace);
   // Where an error was thrown, only a trace tells; the relay throws them by the thousand.
   const { stackTraceLimit } = Error;
   if (trace === null) Error.stackTraceLimit = 0;
@@ -72,7 +85,12 @@ class History {
   readonly #chance: Chance;
   /** Of its own: where the schema is there, a seed plays what it played without this. */
   readonly #chanceOfSchema: Chance;
+  /** Null where no organization is connected. Its chance is its own for the same reason. */
+  readonly #connections: SimulatedConnections | null = null;
+  readonly #chanceOfConnections: Chance;
   readonly #stormMs: number;
+  /** From then on nothing is wrong, and nothing new happens. */
+  readonly #calmFrom: number;
   readonly #events: readonly PlannedEvent[];
   readonly #agenda: Agenda;
   readonly #cloud: Cloud;
@@ -92,13 +110,18 @@ class History {
   constructor(
     relay: RelayModule,
     db: SqliteDatabase,
-    { chance, chanceOfSchema }: { readonly chance: Chance; readonly chanceOfSchema: Chance },
+    {
+      chance,
+      chanceOfSchema,
+      chanceOfConnections,
+    }: Record<"chance" | "chanceOfSchema" | "chanceOfConnections", Chance>,
     trace: ((line: string) => void) | null,
   ) {
     this.#relay = relay;
     this.#db = db;
     this.#chance = chance;
     this.#chanceOfSchema = chanceOfSchema;
+    this.#chanceOfConnections = chanceOfConnections;
     this.#stormMs = drawStormMs(chance);
     this.#events = drawEvents(chance, this.#stormMs);
     db.empty();
@@ -107,13 +130,19 @@ class History {
     this.#cloud = cloud;
     relay.onLog((line) => cloud.note(() => `log ${JSON.stringify(line, withoutStack)}`));
     this.#queues = makeQueues(cloud);
-    const calmFrom = MIDDAY + this.#stormMs;
-    this.#qonto = new SimulatedQonto(cloud, calmFrom);
-    this.#operator = new SimulatedOperator(cloud, db, this.#destinations, calmFrom);
+    const stormEnds = MIDDAY + this.#stormMs;
+    this.#qonto = new SimulatedQonto(cloud, stormEnds);
+    this.#operator = new SimulatedOperator(cloud, db, this.#destinations, stormEnds);
+    const events = new Map(this.#events.map((event) => [event.id, event]));
+    if (chanceOfConnections.happens(CONNECTED_SHARE)) {
+      const ends = { cloud, db, qonto: this.#qonto };
+      this.#connections = new SimulatedConnections(ends, chanceOfConnections, (event) => events.set(event.id, event));
+    }
+    this.#calmFrom = Math.max(stormEnds, MIDDAY + (this.#connections?.bankMs ?? 0));
     const seen = {
       db,
       destinations: this.#destinations,
-      events: new Map(this.#events.map((event) => [event.id, event])),
+      events,
       replays: () => this.#operator.replays,
     };
     this.#network = new SimulatedNetwork({ ...seen, cloud, heldTwice: this.#queues.events.heldTwice });
@@ -123,6 +152,7 @@ class History {
       disturbances: () => cloud.disturbances,
       acknowledged: this.#qonto.acknowledged,
       sendings: this.#qonto.sendings,
+      adopt: (id) => this.#connections?.checks.adopt(id) ?? false,
       now: () => this.#agenda.now,
     });
   }
@@ -140,6 +170,7 @@ class History {
     this.#operator.tidyUpFrom(this.#stormMs + 10_000);
     const faults = drawFaults(chance, { from: this.#agenda.now, ms: this.#stormMs });
     this.#cloud.faults = faults;
+    if (this.#connections !== null) this.#connect(this.#connections, faults);
     // What goes well needs no cron.
     if (faults.isNone) this.#qonto.endsRequests = false;
     else this.#disturb(faults);
@@ -149,12 +180,23 @@ class History {
       db: this.#db,
       cloud: this.#cloud,
       qonto: this.#qonto,
-      events: this.#events,
+      events: [...this.#events, ...(this.#connections?.events ?? [])],
       destinations: this.#destinations,
       heldTwice: this.#queues.events.heldTwice,
-      calmMs: this.#agenda.now - MIDDAY - this.#stormMs,
+      calmMs: this.#agenda.now - this.#calmFrom,
+      goodAgainMs: this.#connections === null ? GOOD_AGAIN_MS : CONNECTED_GOOD_AGAIN_MS,
     });
-    if (chance.happens(0.04)) await this.#growOld();
+    await this.#connections?.checks.checkEnd(this.#relay.decrypt);
+    if (this.#connections === null && chance.happens(0.04)) await this.#growOld();
+  }
+
+  #connect(connections: SimulatedConnections, faults: Faults): void {
+    this.#cloud.faults = drawConnectionFaults(this.#chanceOfConnections, faults);
+    connections.checks.keys = this.#encryptionKeys.split(",");
+    connections.connect();
+    connections.plan();
+    // Tokens, subscriptions and states are the cron's work.
+    if (faults.isNone) this.#planCron(this.#chanceOfConnections.whole(0, CRON_MS));
   }
 
   /** Weeks later what is delivered has been deleted; what is pending or dead has not. */
@@ -272,28 +314,33 @@ class History {
     if (encrypted === undefined) return;
     this.#oldKeyPrefix = String(encrypted["secret"]).split(".", 2).join(".");
     this.#encryptionKeys = NEW_KEYS;
+    if (this.#connections !== null) this.#connections.checks.keys = NEW_KEYS.split(",");
     this.#cloud.deploy();
   }
 
   #planCron(ms: number): void {
     this.#agenda.add(ms, () => {
-      const isCalm = this.#agenda.now - MIDDAY > this.#stormMs + 600_000;
+      const isCalm = this.#agenda.now > this.#calmFrom + 600_000;
       this.#planCron(isCalm ? LATER_CRON_MS : CRON_MS);
-      const controller = { cron: "* * * * *", scheduledTime: this.#agenda.now, noRetry: () => undefined };
-      const invocation = this.#cloud.start(
-        "cron",
-        ({ relay, bindings }) => relay.scheduled(controller as ScheduledController, bindings),
-        () => {
-          cutOff();
-          this.#cronRuns += 1;
-        },
-      );
-      const cutOff = this.#agenda.add(CRON_ENDS_MS, () => this.#cloud.cutOff(invocation));
+      for (let runs = this.#connections?.drawCronRuns() ?? 1; runs > 0; runs -= 1) this.#runCron();
     });
   }
 
+  #runCron(): void {
+    const controller = { cron: "* * * * *", scheduledTime: this.#agenda.now, noRetry: () => undefined };
+    const invocation = this.#cloud.start(
+      "cron",
+      ({ relay, bindings }) => relay.scheduled(controller as ScheduledController, bindings),
+      () => {
+        cutOff();
+        this.#cronRuns += 1;
+      },
+    );
+    const cutOff = this.#agenda.add(CRON_ENDS_MS, () => this.#cloud.cutOff(invocation));
+  }
+
   #isAtRest(): boolean {
-    const isCalm = this.#agenda.now - MIDDAY > this.#stormMs;
+    const isCalm = this.#agenda.now > this.#calmFrom;
     return isCalm && this.#cloud.busy === 0 && this.#qonto.isDone && this.#whatIsOpen() === "";
   }
 
@@ -319,6 +366,10 @@ class History {
     return Object.entries(open)
       .filter(([, isOpen]) => isOpen)
       .map(([what]) => what)
+      .concat(
+        this.#connections?.checks.whatIsOpen() ?? [],
+        this.#connections?.isDone === false ? "the bank is busy" : [],
+      )
       .join(", ");
   }
 
@@ -328,7 +379,8 @@ class History {
       setTimer: this.#cloud.setTimer,
       random: () => this.#chance.number(),
       randomBytes: (length: number) => this.#chance.bytes(length),
-      fetch: this.#network.fetch,
+      fetch: (url: string, init: RequestInit) =>
+        this.#connections?.serves(url) === true ? this.#connections.fetch(url, init) : this.#network.fetch(url, init),
     };
     return {
       relay: this.#relay.createRelay(world),
@@ -341,6 +393,7 @@ class History {
         QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
         ADMIN_TOKEN,
         ENCRYPTION_KEYS: this.#encryptionKeys,
+        ...(this.#connections === null ? {} : connectionVariables),
       },
     };
   };
@@ -352,7 +405,9 @@ class History {
       () => {
         this.#checks.afterCall(statements);
         if (this.#db.lacksTables) this.#cloud.disturb();
-        return { value: this.#db.execute(statements), afterMs: this.#cloud.latencyMs() };
+        const value = this.#db.execute(statements);
+        this.#connections?.checks.afterCall(statements);
+        return { value, afterMs: this.#cloud.latencyMs() };
       },
     );
 }

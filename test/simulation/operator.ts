@@ -185,6 +185,7 @@ export class SimulatedOperator {
 
   async #replay(to: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
     // What a new destination lacks may be in its fan-out.
+    if (which !== "failed") to.hasAskedForPast = true;
     this.#replayed(which === "all" || (which === "missing" && to.mayLackEvents) ? [to] : []);
     await this.#call("POST", `/api/destinations/${to.id}/replay`, { since: "2026-03-01T00:00:00Z", which });
   }
@@ -193,7 +194,9 @@ export class SimulatedOperator {
   async #replayEvent(to: SimulatedDestination | null): Promise<void> {
     const [event] = this.#cloud.chance.some(this.#db.query("SELECT id FROM events"), 1);
     if (event === undefined) return;
-    this.#replayed(to === null ? this.#destinations : [to]);
+    const all = to === null ? this.#destinations : [to];
+    this.#replayed(all);
+    for (const destination of all) destination.hasAskedForPast = true;
     const id = String(event["id"]);
     to?.asked.add(id);
     await this.#call("POST", `/api/events/${id}/replay`, to === null ? {} : { destination_id: to.id });

@@ -1,0 +1,432 @@
+import type { Item } from "../support/qonto-server/bank.ts";
+import { type Bank, type ListedType, idOf } from "../support/qonto-server/bank.ts";
+import { SimulatedQonto as QontoServer, exampleApplication } from "../support/qonto-server/simulated-qonto.ts";
+import type { Subscription } from "../support/qonto-server/subscriptions-api.ts";
+import { isoAt } from "../support/qonto-server/world.ts";
+import type { Chance } from "./chance.ts";
+import type { Cloud } from "./cloud.ts";
+import { ConnectionChecks, type Connected } from "./connection-checks.ts";
+import { BUSINESS_SECRET, type PlannedEvent } from "./events.ts";
+import type { SimulatedQonto } from "./qonto.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
+
+const RELAY_URL = "https://relay.test";
+const CALLBACK_URL = `${RELAY_URL}/webhooks/qonto`;
+
+/** Of all kinds: with and without a date of their own, listed by time, by account, or with the organization. */
+const TYPES = [
+  "v1/transactions",
+  "v1/clients",
+  "v1/client-invoices",
+  "v1/memberships",
+  "v1/organizations",
+  "v1/accounts",
+  "v1/consent-revocations",
+] as const;
+
+/** Variables of a relay that is an application of Qonto's. */
+export const connectionVariables = {
+  QONTO_CLIENT_ID: exampleApplication.clientId,
+  QONTO_CLIENT_SECRET: exampleApplication.clientSecret,
+  QONTO_TYPES: TYPES.join(","),
+};
+
+const made = ["v1/transactions", "v1/transactions", "v1/clients", "v1/client-invoices", "v1/memberships"] as const;
+
+/** Every item of a relay's connections is of one of these, and has no date of its own. */
+const undated: readonly ListedType[] = ["v1/client-invoices", "v1/memberships"];
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** Of what the relay reads by time. */
+const OLDEST_MS = 60 * DAY_MS;
+
+/** For how long the bank has something to tell, and Qonto something to go wrong with. */
+export function drawBankMs(chance: Chance): number {
+  const kind = chance.number();
+  if (kind < 0.75) return chance.whole(2, 5) * MINUTE_MS;
+  return kind < 0.97 ? 20 * MINUTE_MS : 100 * MINUTE_MS;
+}
+
+/**
+ * Organizations of a simulated Qonto that are connected to the relay: what happens in their banks, who meddles with the
+ * subscriptions, and what is wrong with Qonto.
+ */
+export class SimulatedConnections {
+  /** Webhooks of the banks, and what the relay itself has recorded. */
+  readonly events: PlannedEvent[] = [];
+  readonly bankMs: number;
+  readonly checks: ConnectionChecks;
+  readonly #cloud: Cloud;
+  readonly #db: SqliteDatabase;
+  readonly #chance: Chance;
+  readonly #qonto: SimulatedQonto;
+  readonly #server: QontoServer;
+  readonly #connected: Connected[] = [];
+  readonly #lossRate: number;
+  readonly #pageSize: number;
+  #open = 0;
+  #made = 0;
+  /** Qonto takes requests, and answers none. */
+  #hangs = false;
+  /** Lists of subscriptions that are empty by mistake. */
+  #emptyLists = 0;
+
+  constructor(
+    { cloud, db, qonto }: { readonly cloud: Cloud; readonly db: SqliteDatabase; readonly qonto: SimulatedQonto },
+    chance: Chance,
+    learn: (event: PlannedEvent) => void,
+  ) {
+    this.#cloud = cloud;
+    this.#db = db;
+    this.#chance = chance;
+    this.#qonto = qonto;
+    this.bankMs = drawBankMs(chance);
+    this.#lossRate = chance.pick([0, 0.3, 0.7, 1]);
+    this.#pageSize = chance.pick([1, 2, 3, 100]);
+    const { agenda } = cloud;
+    let ids = 0;
+    this.#server = new QontoServer({
+      now: () => agenda.now,
+      setTimer: (ms, callback) => agenda.add(ms, callback),
+      randomId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, "0")}`,
+      send: () => Promise.reject(new Error("Webhooks leave by the simulation")),
+    });
+    const record = (event: PlannedEvent) => {
+      this.events.push(event);
+      learn(event);
+    };
+    this.checks = new ConnectionChecks({
+      cloud,
+      db,
+      server: this.#server,
+      connected: this.#connected,
+      callbackUrl: CALLBACK_URL,
+      types: TYPES,
+      learn: record,
+    });
+  }
+
+  /** Banks with a past, as an operator has just connected them. */
+  connect(): void {
+    const { agenda } = this.#cloud;
+    const chance = this.#chance;
+    const banks = chance.happens(0.3) ? [this.#server.bank, this.#server.addBank()] : [this.#server.bank];
+    for (const [index, bank] of banks.entries()) {
+      const historyUntil = Math.ceil((agenda.now + 1) / 1000) * 1000;
+      const connected = { id: `con_${index + 1}`, bank, historyUntil };
+      this.#connected.push(connected);
+      for (const type of ["v1/organizations", "v1/accounts"] as const) {
+        for (const item of bank.all(type)) this.checks.changed(bank, type, item, agenda.now);
+      }
+      for (let many = chance.whole(0, 6); many > 0; many -= 1) this.#makeHistory(bank);
+      if (chance.happens(0.5)) this.#subscribeByHand(bank);
+      this.#insert(connected);
+    }
+  }
+
+  /** What happens in the banks, to the subscriptions and to Qonto, from now on. */
+  plan(): void {
+    const chance = this.#chance;
+    for (let many = chance.whole(2, 8); many > 0; many -= 1) this.#later(() => this.#changeBank());
+    for (let many = chance.pick([0, 0, 1, 1, 2, 3]); many > 0; many -= 1) this.#later(() => this.#meddle());
+    for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) this.#planTrouble();
+    if (chance.happens(0.08)) this.#later(() => this.#revoke());
+  }
+
+  /** How often the cron is run at once: the platform does not promise once. */
+  drawCronRuns(): number {
+    return this.#chance.happens(0.1) ? 2 : 1;
+  }
+
+  get isDone(): boolean {
+    return this.#open === 0;
+  }
+
+  serves(url: string): boolean {
+    return /^https:\/\/(thirdparty|oauth)\.qonto\.com\//.test(url);
+  }
+
+  /** A request of the relay to Qonto. */
+  readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
+    const { pathname } = new URL(url);
+    const end = this.checks.begin(pathname, init);
+    try {
+      const take = () =>
+        this.#hangs
+          ? { value: Promise.reject<Response>(new Error("Nobody waits for it")), afterMs: Infinity }
+          : { value: this.#answer(url, init), afterMs: this.#cloud.latencyMs() };
+      const withoutUnhandled = () => {
+        const taken = take();
+        taken.value.catch(() => undefined);
+        return taken;
+      };
+      const what = () => `${init.method} ${pathname}`;
+      const response = await this.#cloud.call("qonto", what, withoutUnhandled, init.signal);
+      end(response.ok);
+      return response;
+    } catch (error) {
+      end(false);
+      throw error;
+    }
+  };
+
+  async #answer(url: string, init: RequestInit): Promise<Response> {
+    const address = new URL(url);
+    const { pathname, searchParams } = address;
+    const perPage = searchParams.get("per_page");
+    if (perPage !== null) searchParams.set("per_page", String(Math.min(Number(perPage), this.#pageSize)));
+    const taken = this.checks.take(pathname, init);
+    const { method = "GET", headers, body } = init;
+    const request = new Request(address, { method, headers: headers ?? {}, body: body ?? null });
+    try {
+      if (method === "GET" && pathname === "/v2/webhook_subscriptions" && this.#emptyLists > 0) {
+        this.#emptyLists -= 1;
+        return Response.json({ subscriptions: [], meta: { current_page: 1, next_page: null, total_count: 0 } });
+      }
+      const response = await this.#server.answer(request);
+      await taken.answered(response.clone());
+      return response;
+    } finally {
+      taken.done();
+    }
+  }
+
+  #later(work: () => void): void {
+    this.#open += 1;
+    this.#cloud.agenda.add(this.#chance.whole(1_000, this.bankMs), () => {
+      this.#open -= 1;
+      work();
+    });
+  }
+
+  #insert({ id, bank, historyUntil }: Connected): void {
+    const { now } = this.#cloud.agenda;
+    const chance = this.#chance;
+    const { accessToken, refreshToken, scopes } = this.#server.grant({ organizationId: bank.organizationId });
+    this.checks.granted(refreshToken ?? "", bank.organizationId);
+    // Tokens are refreshed in their last 20 minutes.
+    const lastsMs = chance.happens(0.6) ? chance.whole(10, 21) * MINUTE_MS : 60 * MINUTE_MS;
+    const values = [
+      id,
+      bank.organizationId,
+      bank.name,
+      RELAY_URL,
+      now,
+      historyUntil,
+      JSON.stringify(scopes),
+      accessToken,
+      now + lastsMs,
+      refreshToken,
+    ];
+    this.#db.execute([
+      {
+        sql: `INSERT INTO connections (id, organization_id, organization_name, environment, status, relay_url, connected_at,
+            history_until, scopes, access_token, access_expires_at, refresh_token, refreshed_at, lease_until,
+            subscriptions_due_at, reconciliation_due_at)
+          VALUES (?1, ?2, ?3, 'production', 'connected', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5, 0, ?5, ?5)`,
+        parameters: values,
+      },
+    ]);
+  }
+
+  #makeHistory(bank: Bank): void {
+    const chance = this.#chance;
+    const type = chance.pick(made);
+    const at = this.#cloud.agenda.now - chance.whole(1_000, OLDEST_MS);
+    const dated = undated.includes(type) ? {} : { updated_at: isoAt(at) };
+    const item = bank.make(type, { ...dated, note: `note ${(this.#made += 1)}` });
+    this.checks.changed(bank, type, item, at);
+  }
+
+  /** The command line has subscribed at the relay, and another relay has at its own address or at this one's. */
+  #subscribeByHand({ organizationId, membershipId }: Bank): void {
+    const chance = this.#chance;
+    const owner = {
+      organization_id: organizationId,
+      membership_id: membershipId,
+      clientId: exampleApplication.clientId,
+    };
+    const all = [
+      { callback_url: CALLBACK_URL, description: null, secret: BUSINESS_SECRET },
+      { callback_url: CALLBACK_URL, description: "Qonto relay con_9, key 00112233" },
+      { callback_url: "https://other.test/webhooks/qonto", description: "Qonto relay con_9, key 00112233" },
+    ];
+    for (const one of chance.some(all, chance.whole(1, all.length))) {
+      this.#server.subscribe({ ...owner, types: ["v1/transactions"], ...one });
+    }
+  }
+
+  #changeBank(): void {
+    const chance = this.#chance;
+    const { now } = this.#cloud.agenda;
+    const connected = this.#someConnected();
+    const { bank } = connected;
+    const item = chance.happens(0.5) ? this.#make(connected) : this.#change(connected);
+    if (item === null) return;
+    const { type, shown, event } = item;
+    this.checks.changed(bank, type, shown, now);
+    this.#send(bank, type, type === "v1/client-invoices" ? shown : { event, ...shown }, this.#lossRate);
+  }
+
+  #make({ id, bank }: Connected) {
+    const type = this.#chance.pick(made);
+    if (undated.includes(type) && !this.#isFilled(id)) return null;
+    const shown = bank.make(type, { note: `note ${(this.#made += 1)}` });
+    return { type, shown, event: "created" };
+  }
+
+  #change({ id, bank }: Connected) {
+    const chance = this.#chance;
+    const types = [...made, "v1/organizations", "v1/accounts"] as const;
+    const type = chance.pick(types);
+    const [before] = chance.some(bank.all(type), 1);
+    if (before === undefined || (undated.includes(type) && !this.#isFilled(id))) return null;
+    const shown = bank.change(type, idOf(type, before), { note: `note ${(this.#made += 1)}` });
+    return { type, shown, event: "updated" };
+  }
+
+  /** Nobody can tell what has no date of its own from history before. */
+  #isFilled(id: string): boolean {
+    const [row] = this.#db.query("SELECT reconciled_until FROM connections WHERE id = ?1", id);
+    return typeof row?.["reconciled_until"] === "number";
+  }
+
+  /** To each subscription at the relay, unless it is lost. */
+  #send(
+    { organizationId }: Bank,
+    type: string,
+    data: Item,
+    lossRate: number,
+    to = this.#subscriptionsOf(organizationId),
+  ) {
+    const chance = this.#chance;
+    const receivers = to.filter(
+      (one) =>
+        one.enabled &&
+        one.callback_url === CALLBACK_URL &&
+        one.types.includes(type) &&
+        isKnown(one.secret, this.checks),
+    );
+    if (receivers.length === 0 || chance.happens(lossRate)) return;
+    const id = `w${(this.#made += 1)}`;
+    const created_at = isoAt(this.#cloud.agenda.now + chance.whole(0, 2));
+    const body = `${JSON.stringify({ id, type, organization_id: organizationId, created_at }).slice(0, -1)},"data":${JSON.stringify(data)}}`;
+    const event: PlannedEvent = {
+      id,
+      isReadable: true,
+      source: "business",
+      type,
+      body,
+      sentAfterMs: 0,
+      sentAgainAfterMs: [],
+      heldUpMs: 0,
+      keepsSignature: false,
+      isForged: false,
+    };
+    this.checks.learn(event);
+    for (const { secret } of receivers) this.#qonto.sendIn(chance.whole(0, 3_000), { ...event, secret });
+  }
+
+  #subscriptionsOf(organizationId: string): Subscription[] {
+    return [...this.#server.subscriptions.values()].filter((one) => one.organization_id === organizationId);
+  }
+
+  /** Somebody changes a subscription at Qonto. */
+  #meddle(): void {
+    const chance = this.#chance;
+    const { bank } = this.#someConnected();
+    const [own] = chance.some(
+      this.#subscriptionsOf(bank.organizationId).filter(({ id }) => this.checks.isOwn(id)),
+      1,
+    );
+    this.checks.isMeddledWith();
+    if (own === undefined) return this.#subscribeByHand(bank);
+    const { id } = own;
+    this.#cloud.note(() => `somebody meddles with subscription ${id}`);
+    switch (chance.pick(["lose", "lose", "disable", "types", "elsewhere", "by hand"])) {
+      case "lose":
+        return this.#server.loseSubscription(id);
+      case "disable":
+        return this.#server.editSubscription(id, { enabled: false });
+      case "types":
+        return this.#server.editSubscription(id, { types: ["v1/transactions"] });
+      case "elsewhere":
+        this.#server.editSubscription(id, { callback_url: "https://elsewhere.test/hook" });
+        return this.checks.isPointedElsewhere(id);
+      case "by hand":
+        return this.#subscribeByHand(bank);
+    }
+  }
+
+  #planTrouble(): void {
+    const chance = this.#chance;
+    const { faults } = this.#server;
+    const lastsMs = chance.happens(0.3) ? chance.whole(1_000, this.bankMs) : chance.whole(1_000, 2 * MINUTE_MS);
+    const path = chance.pick([
+      "*",
+      "/oauth2/token",
+      "/v2/webhook_subscriptions",
+      "/v2/organization",
+      "/v2/transactions",
+      "/v2/clients",
+    ]);
+    const times = chance.whole(1, 6);
+    const kind = chance.pick(["status", "hangs", "broken", "broken", "miscounts", "miscounts", "empty"]);
+    this.#later(() => {
+      this.#cloud.note(() => `Qonto is in trouble: ${kind} ${path}`);
+      this.checks.troubles += 1;
+      switch (kind) {
+        case "status":
+          faults.status = chance.pick([500, 503, 429]);
+          return this.#endIn(lastsMs, () => delete faults.status);
+        case "hangs":
+          this.#hangs = true;
+          return this.#endIn(lastsMs, () => (this.#hangs = false));
+        case "broken": {
+          const answer = chance.pick(["cut", "lost", "lost", "html", "text", "cut json"] as const);
+          faults.paths.set(path, { times, answer });
+          return this.#endIn(lastsMs, () => faults.paths.delete(path));
+        }
+        case "miscounts":
+          faults.paths.set(path, { times: 2 * times, totalCountBy: chance.pick([1, 1, -1]) });
+          return this.#endIn(lastsMs, () => faults.paths.delete(path));
+        case "empty":
+          this.#emptyLists = 1;
+      }
+    });
+  }
+
+  #endIn(ms: number, work: () => void): void {
+    this.#open += 1;
+    this.#cloud.agenda.add(ms, () => {
+      this.#open -= 1;
+      work();
+      this.checks.troubles += 1;
+    });
+  }
+
+  /** A member withdraws the consent: tokens and subscriptions end, and the webhook that tells it may be lost. */
+  #revoke(): void {
+    const { bank } = this.#someConnected();
+    const { organizationId } = bank;
+    this.#cloud.note(() => `the consent of ${organizationId} is withdrawn`);
+    for (const consent of this.#server.consents.of(organizationId, exampleApplication.clientId))
+      consent.hasEnded = true;
+    const ending = this.#subscriptionsOf(organizationId);
+    for (const { id } of ending) this.#server.subscriptions.delete(id);
+    const data = { client_id: exampleApplication.clientId, revoked_at: isoAt(this.#cloud.agenda.now) };
+    this.#send(bank, "v1/consent-revocations", data, 0.3, ending);
+  }
+
+  #someConnected(): Connected {
+    const [connected] = this.#chance.some(this.#connected, 1);
+    if (connected === undefined) throw new Error("No organization is connected");
+    return connected;
+  }
+}
+
+function isKnown(secret: string, checks: ConnectionChecks): boolean {
+  return secret === BUSINESS_SECRET || checks.isDerived(secret);
+}
