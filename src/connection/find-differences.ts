@@ -41,7 +41,7 @@ interface Found {
 
 /**
  * Compares items that the bank lists with the latest state: 1 D1 call, and another where something differs. An event that was
- * recorded before is on its way into the state, and no difference.
+ * recorded before will come into the state, and is no difference.
  */
 export async function findDifferences(type: string, items: readonly Item[], context: FindContext): Promise<Findings> {
   const { db, now } = context;

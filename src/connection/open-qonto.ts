@@ -1,7 +1,7 @@
 import { QontoClient, QontoRefusal } from "../qonto/api-client.ts";
 import type { Connection } from "../store/connections.ts";
 import type { ConnectionContext } from "./context.ts";
-import { accessTokenOf, replaceRefused } from "./tokens.ts";
+import { accessTokenOf, refreshTokens } from "./tokens.ts";
 
 /**
  * Qonto's API as a connected organization sees it. The first 401 has the tokens refreshed, and that call repeated once. A
@@ -24,7 +24,7 @@ export function openQonto(connection: Connection, context: ConnectionContext): Q
       renewed: async () => {
         if (!mayReplace) return false;
         mayReplace = false;
-        const replaced = await replaceRefused(current, context);
+        const replaced = await refreshTokens(current, context);
         if (replaced.state !== "refreshed") return false;
         current = replaced.connection;
         return true;

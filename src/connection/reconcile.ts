@@ -175,7 +175,7 @@ function faultOfType(error: unknown): TypeFault | null {
   return { fault: error.message, isCovered: ![403, 404].includes(error.status) };
 }
 
-/** Writes down what was found and how far the run is, and has the missed events fanned out. Throws LeaseLost. */
+/** Writes down what was found and how far the run is, and announces what was missed. Throws LeaseLost. */
 async function record(run: Run, found: Findings, { connection, context }: Turn): Promise<Run> {
   const { env, counters } = context;
   const progress: Progress = { run, failures: 0, not_before: 0 };

@@ -107,12 +107,6 @@ async function refreshCounted(seen: Connection, context: LookAfterContext): Prom
   return refresh;
 }
 
-/** Replaces tokens of which Qonto has refused the access token, unless another isolate has. */
-export async function replaceRefused(refused: Connection, context: ConnectionContext): Promise<Refresh> {
-  const found = await foundOf(refused, context);
-  return found.state === "waiting" ? refreshTokens(refused, context) : found;
-}
-
 /** Throws a ConnectionFault when no key decrypts it. */
 export async function accessTokenOf(
   { id, accessToken }: Pick<Connection, "id" | "accessToken">,
@@ -131,7 +125,7 @@ const UNDECRYPTABLE =
   "No key of ENCRYPTION_KEYS decrypts the tokens. Put back the one that is missing, or connect the organization again.";
 
 /** Exchanges the refresh token of a connection as it was read. */
-async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
+export async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {
   const { env, config, world } = context;
   const now = world.now();
   if (!mayRefresh(seen, now)) return { state: "waiting" };

@@ -36,7 +36,7 @@ export const writeReconciliationSql = `
 
 /** What a page of a list has brought. */
 export interface PageFindings {
-  /** For the destinations, as if its webhook had come. The latest state is updated when it is fanned out. */
+  /** For the destinations, as if its webhook had come. The latest state is updated when it is dispatched. */
   readonly missed: readonly RelayEvent[];
   /** For the latest state alone. */
   readonly history: readonly { readonly event: RelayEvent; readonly resource: NewResource }[];

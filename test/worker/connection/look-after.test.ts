@@ -110,6 +110,9 @@ describe("what fails for a connection", () => {
     const { relay, connection } = await connectedRelay();
     relay.qonto.faults.paths.set(SUBSCRIPTIONS, { status: 403 });
     await liveThroughMinutes(relay, 10);
+    await env.DB.prepare("UPDATE connections SET reconciliation_due_at = ?1").bind(relay.now).run();
+    await lookAfter(relay);
+    expect((await rowOf(connection)).lastReconciliation).not.toBeNull();
     expect((await rowOf(connection)).lastError).toMatch(/^Subscriptions: Qonto refuses \(403\)/);
     relay.qonto.faults.paths.clear();
     await liveThroughMinutes(relay, 10);

@@ -1,10 +1,8 @@
-import { type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
+import { type ComparedType, type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
 import type { Connection } from "../../../store/connections.ts";
 import { usePage } from "../../show-page.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
 import { Time, count, counted } from "../../ui/values.tsx";
-
-type ComparedType = LastRun["types"][number];
 
 /** What is compared of an organization's state, and what the last comparison found. */
 export function Reconciliation({ connection }: { readonly connection: Connection }) {
