@@ -125,9 +125,13 @@ export async function claimConnection(
 }
 
 export const releaseConnectionSql = `
-  UPDATE connections SET lease_until = ?3, last_error = ?4 WHERE id = ?1 AND lease_until = ?2`;
+  UPDATE connections SET lease_until = ?3, last_error = iif(status = 'connected', ?4, last_error)
+  WHERE id = ?1 AND lease_until = ?2`;
 
-/** Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. */
+/**
+ * Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. Of a connection that
+ * has ended, what ended it stays.
+ */
 export async function releaseConnection(
   db: Database,
   { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
