@@ -133,7 +133,7 @@ describe("the page Qonto", () => {
     const text = await lookAt(relay);
     expect(text).toContain("now v1/transactions: 1 of 3 types, 12 items so far");
     expect(text).toContain("Qonto was not available. It is asked again in 3 min.");
-    expect(text).toContain("1,208 items listed: 3 missing, 1 drifted.");
+    expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted.");
     expect(text).toContain("v1/cards is not covered: missing scope");
     expect(text).toContain("v1/clients was not read to its end: it changed");
     expect(text).toContain("v1/transactions 1,200 3 1");
