@@ -44,8 +44,10 @@ async function demo(): Promise<void> {
   const print = (line: string) => void log.push(line);
   const directory = mkdtempSync(path.join(os.tmpdir(), "qonto-relay-demo-"));
   const variablesFile = path.join(directory, "variables");
+  // The relay's runtime ends with this process.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
   await using started = new AsyncDisposableStack();
-  started.defer(() => rmSync(directory, { recursive: true, force: true }));
   console.log("Starting the relay …\n");
   const port = await freePort();
   const qonto = await startQonto(port);
@@ -53,8 +55,6 @@ async function demo(): Promise<void> {
   writeFileSync(variablesFile, variablesFor(qonto));
   const relay = await serve({ port, stateDirectory: directory, variablesFile, print });
   started.defer(() => relay.stop());
-  const stop = () => void started.disposeAsync();
-  process.on("SIGINT", stop).on("SIGTERM", stop);
 
   const client = new PlayedRelay(relay.url, ADMIN_TOKEN);
   await playDeliveries({ client, secrets });
