@@ -29,7 +29,11 @@ export const expireConnectionLeasesSql = "UPDATE connections SET lease_until = 0
 
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {
-  // The drains before their deliveries, which tell them.
-  const statements = [expireEventsSql, expireDrainsSql, expireDeliveryLeasesSql, expireConnectionLeasesSql];
-  await db.batch(statements.map((sql) => db.prepare(sql)));
+  await db.batch([
+    db.prepare(expireEventsSql),
+    // Before their deliveries, which tell them.
+    db.prepare(expireDrainsSql),
+    db.prepare(expireDeliveryLeasesSql),
+    db.prepare(expireConnectionLeasesSql),
+  ]);
 }
