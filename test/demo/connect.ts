@@ -1,4 +1,22 @@
+import { QontoServer } from "../support/qonto-server/node/qonto-server.ts";
+import { exampleApplication } from "../support/qonto-server/simulated-qonto.ts";
 import { OperatorBrowser, type Page } from "./operator-browser.ts";
+
+/** Starts a Qonto at which a relay of this machine is registered. */
+export function startQonto(relayUrl: string): Promise<QontoServer> {
+  const redirectUris = [`${relayUrl}/console/qonto/callback`];
+  return QontoServer.start({ applications: [{ ...exampleApplication, redirectUris }], allowHttp: true });
+}
+
+/** What that relay is told of it. */
+export function applicationVariables({ url }: QontoServer): Readonly<Record<string, string>> {
+  return {
+    QONTO_CLIENT_ID: exampleApplication.clientId,
+    QONTO_CLIENT_SECRET: exampleApplication.clientSecret,
+    QONTO_API_URL: url,
+    QONTO_OAUTH_URL: url,
+  };
+}
 
 interface Connecting {
   readonly relayUrl: string;

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { ServeError, serve } from "../../src/local/serve.ts";
-import { QontoServer } from "../support/qonto-server/node/qonto-server.ts";
-import { exampleApplication } from "../support/qonto-server/simulated-qonto.ts";
 import { PlayedRelay } from "./client.ts";
+import { applicationVariables, startQonto } from "./connect.ts";
 import { playConnection } from "./connection.ts";
 import { playDeliveries } from "./deliveries.ts";
 import { freePort } from "./free-port.ts";
@@ -18,27 +17,6 @@ import { broken } from "./promises.ts";
 const secrets = { business: "demo-business-secret", onboarding: "demo-onboarding-secret" };
 const ADMIN_TOKEN = "demo-admin-token";
 
-async function startQonto(relayPort: number): Promise<QontoServer> {
-  const redirectUris = [`http://localhost:${relayPort}/console/qonto/callback`];
-  return QontoServer.start({ applications: [{ ...exampleApplication, redirectUris }], allowHttp: true });
-}
-
-function variablesFor(qonto: QontoServer): string {
-  const variables = {
-    QONTO_WEBHOOK_SECRETS: secrets.business,
-    QONTO_ONBOARDING_SECRETS: secrets.onboarding,
-    ADMIN_TOKEN,
-    ALLOW_PRIVATE_DESTINATIONS: "true",
-    QONTO_CLIENT_ID: exampleApplication.clientId,
-    QONTO_CLIENT_SECRET: exampleApplication.clientSecret,
-    QONTO_API_URL: qonto.url,
-    QONTO_OAUTH_URL: qonto.url,
-  };
-  return Object.entries(variables)
-    .map((pair) => pair.join("="))
-    .join("\n");
-}
-
 async function demo(): Promise<void> {
   const log: string[] = [];
   const print = (line: string) => void log.push(line);
@@ -50,9 +28,17 @@ async function demo(): Promise<void> {
   await using started = new AsyncDisposableStack();
   console.log("Starting the relay …\n");
   const port = await freePort();
-  const qonto = await startQonto(port);
+  const qonto = await startQonto(`http://localhost:${port}`);
   started.defer(() => qonto.stop());
-  writeFileSync(variablesFile, variablesFor(qonto));
+  const variables = {
+    QONTO_WEBHOOK_SECRETS: secrets.business,
+    QONTO_ONBOARDING_SECRETS: secrets.onboarding,
+    ADMIN_TOKEN,
+    ALLOW_PRIVATE_DESTINATIONS: "true",
+    ...applicationVariables(qonto),
+  };
+  const lines = Object.entries(variables).map((pair) => pair.join("="));
+  writeFileSync(variablesFile, lines.join("\n"));
   const relay = await serve({ port, stateDirectory: directory, variablesFile, print });
   started.defer(() => relay.stop());
 
