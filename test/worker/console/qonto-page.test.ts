@@ -198,7 +198,9 @@ describe("disconnecting", () => {
     const visitor = await Visitor.loggedIn(relay);
     const html = await (await visitor.get(PAGE)).text();
     expect(html).toMatch(
-      new RegExp(`<details class="confirm"><summary[^>]*>Disconnect …</summary>[^]*action="${PAGE}/${id}/disconnect"`),
+      new RegExp(
+        `<details class="confirm" id="${id}-disconnect"><summary[^>]*>Disconnect …</summary>[^]*action="${PAGE}/${id}/disconnect"`,
+      ),
     );
     const text = await follow(visitor, await visitor.press(`${PAGE}/${id}/disconnect`));
     expect(text).toContain("The organization is disconnected");
