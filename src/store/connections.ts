@@ -129,8 +129,8 @@ export const releaseConnectionSql = `
   WHERE id = ?1 AND lease_until = ?2`;
 
 /**
- * Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. Of a connection that
- * has ended, what ended it stays.
+ * Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. One that has ended keeps
+ * the sentence that says so.
  */
 export async function releaseConnection(
   db: Database,

@@ -1,7 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, it } from "vitest";
 import { expireLeases } from "../../../src/store/expire-leases.ts";
-import { findConnection } from "../../../src/store/connections.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
@@ -113,10 +112,11 @@ it("leaves alone what nobody has claimed: settled events, waits of the retry sch
 
 it("lets the cron go on at once with a connection to Qonto whose run died", async () => {
   const relay = new TestRelay(qontoApplication);
-  const { id } = await connectDirectly(relay);
+  await connectDirectly(relay);
   await env.DB.prepare("UPDATE connections SET lease_until = ?1")
     .bind(relay.now + 90_000)
     .run();
   await restart(relay);
-  expect(await findConnection(env.DB, id)).toMatchObject({ lastError: null, reconciledUntil: expect.any(Number) });
+  const { body } = await relay.api("GET", "/api/connections");
+  expect(body.data).toMatchObject([{ last_error: null, reconciled_until: expect.any(String) }]);
 });
