@@ -6,8 +6,10 @@ import { isoAt } from "../support/qonto-server/world.ts";
 import type { Chance } from "./chance.ts";
 import type { Cloud } from "./cloud.ts";
 import { ConnectionChecks, type Connected } from "./connection-checks.ts";
-import { BUSINESS_SECRET, type PlannedEvent } from "./events.ts";
+import { BUSINESS_SECRET, type PlannedEvent, sentOnce } from "./events.ts";
+import type { SimulatedOperator } from "./operator.ts";
 import type { SimulatedQonto } from "./qonto.ts";
+import { QontoTroubles, type Trouble, drawTrouble } from "./qonto-troubles.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
 const RELAY_URL = "https://relay.test";
@@ -49,6 +51,13 @@ export function drawBankMs(chance: Chance): number {
   return kind < 0.97 ? 20 * MINUTE_MS : 100 * MINUTE_MS;
 }
 
+interface Platform {
+  readonly cloud: Cloud;
+  readonly db: SqliteDatabase;
+  readonly qonto: SimulatedQonto;
+  readonly operator: SimulatedOperator;
+}
+
 /**
  * Organizations of a simulated Qonto that are connected to the relay: what happens in their banks, who meddles with the
  * subscriptions, and what is wrong with Qonto.
@@ -62,26 +71,22 @@ export class SimulatedConnections {
   readonly #db: SqliteDatabase;
   readonly #chance: Chance;
   readonly #qonto: SimulatedQonto;
+  readonly #operator: SimulatedOperator;
   readonly #server: QontoServer;
+  readonly #troubles: QontoTroubles;
+  readonly #learn: (event: PlannedEvent) => void;
   readonly #connected: Connected[] = [];
   readonly #lossRate: number;
   readonly #pageSize: number;
   #open = 0;
   #made = 0;
-  /** Qonto takes requests, and answers none. */
-  #hangs = false;
-  /** Lists of subscriptions that are empty by mistake. */
-  #emptyLists = 0;
 
-  constructor(
-    { cloud, db, qonto }: { readonly cloud: Cloud; readonly db: SqliteDatabase; readonly qonto: SimulatedQonto },
-    chance: Chance,
-    learn: (event: PlannedEvent) => void,
-  ) {
+  constructor({ cloud, db, qonto, operator }: Platform, chance: Chance, learn: (event: PlannedEvent) => void) {
     this.#cloud = cloud;
     this.#db = db;
     this.#chance = chance;
     this.#qonto = qonto;
+    this.#operator = operator;
     this.bankMs = drawBankMs(chance);
     this.#lossRate = chance.pick([0, 0.3, 0.7, 1]);
     this.#pageSize = chance.pick([1, 2, 3, 100]);
@@ -93,7 +98,8 @@ export class SimulatedConnections {
       randomId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, "0")}`,
       send: () => Promise.reject(new Error("Webhooks leave by the simulation")),
     });
-    const record = (event: PlannedEvent) => {
+    this.#troubles = new QontoTroubles(this.#server.faults, () => (this.checks.subscriptions.troubles += 1));
+    this.#learn = (event) => {
       this.events.push(event);
       learn(event);
     };
@@ -104,7 +110,7 @@ export class SimulatedConnections {
       connected: this.#connected,
       callbackUrl: CALLBACK_URL,
       types: TYPES,
-      learn: record,
+      learn: this.#learn,
     });
   }
 
@@ -131,13 +137,18 @@ export class SimulatedConnections {
     const chance = this.#chance;
     for (let many = chance.whole(2, 8); many > 0; many -= 1) this.#later(() => this.#changeBank());
     for (let many = chance.pick([0, 0, 1, 1, 2, 3]); many > 0; many -= 1) this.#later(() => this.#meddle());
-    for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) this.#planTrouble();
+    for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) {
+      const trouble = drawTrouble(chance, this.bankMs);
+      this.#later(() => this.#beInTrouble(trouble));
+    }
     if (chance.happens(0.08)) this.#later(() => this.#revoke());
+    if (chance.happens(0.1)) this.#later(() => this.#askForReconciliation());
+    if (chance.happens(0.06)) this.#later(() => this.#disconnect());
   }
 
   /** How often the cron is run at once: the platform does not promise once. */
   drawCronRuns(): number {
-    return this.#chance.happens(0.1) ? 2 : 1;
+    return this.#chance.happens(0.2) ? 2 : 1;
   }
 
   get isDone(): boolean {
@@ -152,44 +163,41 @@ export class SimulatedConnections {
   readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
     const { pathname } = new URL(url);
     const end = this.checks.begin(pathname, init);
+    let taken = 0;
+    const take = () => {
+      const isRepeated = (taken += 1) > 1;
+      // What is created twice has to be found, as what somebody else does.
+      if (isRepeated) this.checks.isMeddledWith();
+      if (this.#troubles.hangs) return { value: never, afterMs: Infinity };
+      const value = this.#answer(url, init, isRepeated);
+      // Its caller may be gone by then.
+      value.catch(() => undefined);
+      return { value, afterMs: this.#cloud.latencyMs() };
+    };
     try {
-      const take = () =>
-        this.#hangs
-          ? { value: Promise.reject<Response>(new Error("Nobody waits for it")), afterMs: Infinity }
-          : { value: this.#answer(url, init), afterMs: this.#cloud.latencyMs() };
-      const withoutUnhandled = () => {
-        const taken = take();
-        taken.value.catch(() => undefined);
-        return taken;
-      };
-      const what = () => `${init.method} ${pathname}`;
-      const response = await this.#cloud.call("qonto", what, withoutUnhandled, init.signal);
-      end(response.ok);
+      const response = await this.#cloud.call("qonto", () => `${init.method} ${pathname}`, take, init.signal);
+      end(response.status);
       return response;
     } catch (error) {
-      end(false);
+      end(null);
       throw error;
     }
   };
 
-  async #answer(url: string, init: RequestInit): Promise<Response> {
+  async #answer(url: string, init: RequestInit, isRepeated: boolean): Promise<Response> {
     const address = new URL(url);
     const { pathname, searchParams } = address;
-    const perPage = searchParams.get("per_page");
-    if (perPage !== null) searchParams.set("per_page", String(Math.min(Number(perPage), this.#pageSize)));
-    const taken = this.checks.take(pathname, init);
-    const { method = "GET", headers, body } = init;
-    const request = new Request(address, { method, headers: headers ?? {}, body: body ?? null });
+    const perPage = Number(searchParams.get("per_page"));
+    if (perPage > 0) searchParams.set("per_page", String(Math.min(perPage, this.#pageSize)));
+    const done = this.checks.subscriptions.take(pathname, init, isRepeated);
+    const { method = "GET", headers = {}, body = null } = init;
+    const request = new Request(address, { method, headers, body });
     try {
-      if (method === "GET" && pathname === "/v2/webhook_subscriptions" && this.#emptyLists > 0) {
-        this.#emptyLists -= 1;
-        return Response.json({ subscriptions: [], meta: { current_page: 1, next_page: null, total_count: 0 } });
-      }
-      const response = await this.#server.answer(request);
-      await taken.answered(response.clone());
+      const response = await this.#troubles.answer(request, () => this.#server.answer(request));
+      await this.checks.tokens.answered(pathname, init, response.clone());
       return response;
     } finally {
-      taken.done();
+      done();
     }
   }
 
@@ -205,9 +213,9 @@ export class SimulatedConnections {
     const { now } = this.#cloud.agenda;
     const chance = this.#chance;
     const { accessToken, refreshToken, scopes } = this.#server.grant({ organizationId: bank.organizationId });
-    this.checks.granted(refreshToken ?? "", bank.organizationId);
+    this.checks.tokens.granted(refreshToken, bank.organizationId);
     // Tokens are refreshed in their last 20 minutes.
-    const lastsMs = chance.happens(0.6) ? chance.whole(10, 21) * MINUTE_MS : 60 * MINUTE_MS;
+    const lastsMs = (chance.happens(0.6) ? chance.whole(10, 21) : 60) * MINUTE_MS;
     const values = [
       id,
       bank.organizationId,
@@ -219,13 +227,14 @@ export class SimulatedConnections {
       accessToken,
       now + lastsMs,
       refreshToken,
+      now + lastsMs - 60 * MINUTE_MS,
     ];
     this.#db.execute([
       {
         sql: `INSERT INTO connections (id, organization_id, organization_name, environment, status, relay_url, connected_at,
             history_until, scopes, access_token, access_expires_at, refresh_token, refreshed_at, lease_until,
             subscriptions_due_at, reconciliation_due_at)
-          VALUES (?1, ?2, ?3, 'production', 'connected', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5, 0, ?5, ?5)`,
+          VALUES (?1, ?2, ?3, 'production', 'connected', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?5, ?5)`,
         parameters: values,
       },
     ]);
@@ -263,6 +272,7 @@ export class SimulatedConnections {
     const { now } = this.#cloud.agenda;
     const connected = this.#someConnected();
     const { bank } = connected;
+    if (chance.happens(0.1)) return this.#remove(bank);
     const item = chance.happens(0.5) ? this.#make(connected) : this.#change(connected);
     if (item === null) return;
     const { type, shown, event } = item;
@@ -287,6 +297,15 @@ export class SimulatedConnections {
     return { type, shown, event: "updated" };
   }
 
+  /** Lists become shorter, perhaps while they are read. */
+  #remove(bank: Bank): void {
+    const type = this.#chance.pick(made);
+    const [item] = this.#chance.some(bank.all(type), 1);
+    if (item === undefined) return;
+    bank.remove(type, idOf(type, item));
+    this.checks.removed(bank, type, idOf(type, item));
+  }
+
   /** Nobody can tell what has no date of its own from history before. */
   #isFilled(id: string): boolean {
     const [row] = this.#db.query("SELECT reconciled_until FROM connections WHERE id = ?1", id);
@@ -307,25 +326,15 @@ export class SimulatedConnections {
         one.enabled &&
         one.callback_url === CALLBACK_URL &&
         one.types.includes(type) &&
-        isKnown(one.secret, this.checks),
+        // Another relay's is of no use here.
+        (one.secret === BUSINESS_SECRET || this.checks.subscriptions.isOwn(one.id)),
     );
     if (receivers.length === 0 || chance.happens(lossRate)) return;
     const id = `w${(this.#made += 1)}`;
     const created_at = isoAt(this.#cloud.agenda.now + chance.whole(0, 2));
     const body = `${JSON.stringify({ id, type, organization_id: organizationId, created_at }).slice(0, -1)},"data":${JSON.stringify(data)}}`;
-    const event: PlannedEvent = {
-      id,
-      isReadable: true,
-      source: "business",
-      type,
-      body,
-      sentAfterMs: 0,
-      sentAgainAfterMs: [],
-      heldUpMs: 0,
-      keepsSignature: false,
-      isForged: false,
-    };
-    this.checks.learn(event);
+    const event: PlannedEvent = { ...sentOnce, id, source: "business", type, body };
+    this.#learn(event);
     for (const { secret } of receivers) this.#qonto.sendIn(chance.whole(0, 3_000), { ...event, secret });
   }
 
@@ -338,7 +347,7 @@ export class SimulatedConnections {
     const chance = this.#chance;
     const { bank } = this.#someConnected();
     const [own] = chance.some(
-      this.#subscriptionsOf(bank.organizationId).filter(({ id }) => this.checks.isOwn(id)),
+      this.#subscriptionsOf(bank.organizationId).filter(({ id }) => this.checks.subscriptions.isOwn(id)),
       1,
     );
     this.checks.isMeddledWith();
@@ -354,56 +363,19 @@ export class SimulatedConnections {
         return this.#server.editSubscription(id, { types: ["v1/transactions"] });
       case "elsewhere":
         this.#server.editSubscription(id, { callback_url: "https://elsewhere.test/hook" });
-        return this.checks.isPointedElsewhere(id);
+        return this.checks.subscriptions.isPointedElsewhere(id);
       case "by hand":
         return this.#subscribeByHand(bank);
     }
   }
 
-  #planTrouble(): void {
-    const chance = this.#chance;
-    const { faults } = this.#server;
-    const lastsMs = chance.happens(0.3) ? chance.whole(1_000, this.bankMs) : chance.whole(1_000, 2 * MINUTE_MS);
-    const path = chance.pick([
-      "*",
-      "/oauth2/token",
-      "/v2/webhook_subscriptions",
-      "/v2/organization",
-      "/v2/transactions",
-      "/v2/clients",
-    ]);
-    const times = chance.whole(1, 6);
-    const kind = chance.pick(["status", "hangs", "broken", "broken", "miscounts", "miscounts", "empty"]);
-    this.#later(() => {
-      this.#cloud.note(() => `Qonto is in trouble: ${kind} ${path}`);
-      this.checks.troubles += 1;
-      switch (kind) {
-        case "status":
-          faults.status = chance.pick([500, 503, 429]);
-          return this.#endIn(lastsMs, () => delete faults.status);
-        case "hangs":
-          this.#hangs = true;
-          return this.#endIn(lastsMs, () => (this.#hangs = false));
-        case "broken": {
-          const answer = chance.pick(["cut", "lost", "lost", "html", "text", "cut json"] as const);
-          faults.paths.set(path, { times, answer });
-          return this.#endIn(lastsMs, () => faults.paths.delete(path));
-        }
-        case "miscounts":
-          faults.paths.set(path, { times: 2 * times, totalCountBy: chance.pick([1, 1, -1]) });
-          return this.#endIn(lastsMs, () => faults.paths.delete(path));
-        case "empty":
-          this.#emptyLists = 1;
-      }
-    });
-  }
-
-  #endIn(ms: number, work: () => void): void {
+  #beInTrouble(trouble: Trouble): void {
+    this.#cloud.note(() => `Qonto is in trouble: ${JSON.stringify(trouble)}`);
+    const end = this.#troubles.begin(trouble);
     this.#open += 1;
-    this.#cloud.agenda.add(ms, () => {
+    this.#cloud.agenda.add(trouble.lastsMs, () => {
       this.#open -= 1;
-      work();
-      this.checks.troubles += 1;
+      end();
     });
   }
 
@@ -420,6 +392,17 @@ export class SimulatedConnections {
     this.#send(bank, "v1/consent-revocations", data, 0.3, ending);
   }
 
+  #askForReconciliation(): void {
+    const { id, historyUntil } = this.#someConnected();
+    this.#operator.planCall(0, "POST", `/api/connections/${id}/reconcile`, { since: isoAt(historyUntil) });
+  }
+
+  #disconnect(): void {
+    const { id, bank } = this.#someConnected();
+    this.checks.subscriptions.isDisconnecting(bank.organizationId);
+    this.#operator.planCall(0, "DELETE", `/api/connections/${id}`);
+  }
+
   #someConnected(): Connected {
     const [connected] = this.#chance.some(this.#connected, 1);
     if (connected === undefined) throw new Error("No organization is connected");
@@ -427,6 +410,4 @@ export class SimulatedConnections {
   }
 }
 
-function isKnown(secret: string, checks: ConnectionChecks): boolean {
-  return secret === BUSINESS_SECRET || checks.isDerived(secret);
-}
+const never = new Promise<Response>(() => undefined);

@@ -28,6 +28,16 @@ export interface PlannedEvent {
   readonly isHistory?: boolean;
 }
 
+/** What is readable, sent at once, and once. */
+export const sentOnce = {
+  isReadable: true,
+  sentAfterMs: 0,
+  sentAgainAfterMs: [],
+  heldUpMs: 0,
+  keepsSignature: false,
+  isForged: false,
+} as const;
+
 type Content = Pick<PlannedEvent, "id" | "isReadable" | "source" | "type" | "body">;
 
 export const lifecycles: Readonly<Record<string, readonly [string, ...string[]]>> = {

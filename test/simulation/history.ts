@@ -13,9 +13,11 @@ import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
 import type { RelayModule } from "./load-relay.ts";
 import { noteMigrationsSql } from "./migrated-database.ts";
 import { SimulatedNetwork } from "./network.ts";
+import { whatIsOpen } from "./open-work.ts";
 import { ADMIN_TOKEN, SimulatedOperator } from "./operator.ts";
 import { SimulatedQonto } from "./qonto.ts";
 import { type SimulatedQueues, makeQueues } from "./queues.ts";
+import { titleOf, withoutStack } from "./trace-text.ts";
 import type { SqlStatement } from "./d1-binding.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
@@ -135,7 +137,7 @@ class History {
     this.#operator = new SimulatedOperator(cloud, db, this.#destinations, stormEnds);
     const events = new Map(this.#events.map((event) => [event.id, event]));
     if (chanceOfConnections.happens(CONNECTED_SHARE)) {
-      const ends = { cloud, db, qonto: this.#qonto };
+      const ends = { cloud, db, qonto: this.#qonto, operator: this.#operator };
       this.#connections = new SimulatedConnections(ends, chanceOfConnections, (event) => events.set(event.id, event));
     }
     this.#calmFrom = Math.max(stormEnds, MIDDAY + (this.#connections?.bankMs ?? 0));
@@ -164,6 +166,7 @@ class History {
   async play(): Promise<void> {
     const chance = this.#chance;
     this.#operator.createSome(chance.pick([1, 1, 1, 2, 2, 3]));
+    if (this.#connections !== null) this.#operator.createListening();
     while (!this.#operator.isDone || this.#cloud.busy > 0) await this.#step();
     for (const event of [...this.#events, ...drawForgeries(chance, this.#stormMs)]) this.#qonto.plan(event);
     this.#operator.planActions(this.#stormMs);
@@ -192,7 +195,7 @@ class History {
 
   #connect(connections: SimulatedConnections, faults: Faults): void {
     this.#cloud.faults = drawConnectionFaults(this.#chanceOfConnections, faults);
-    connections.checks.keys = this.#encryptionKeys.split(",");
+    connections.checks.subscriptions.keys = this.#encryptionKeys.split(",");
     connections.connect();
     connections.plan();
     // Tokens, subscriptions and states are the cron's work.
@@ -314,7 +317,7 @@ class History {
     if (encrypted === undefined) return;
     this.#oldKeyPrefix = String(encrypted["secret"]).split(".", 2).join(".");
     this.#encryptionKeys = NEW_KEYS;
-    if (this.#connections !== null) this.#connections.checks.keys = NEW_KEYS.split(",");
+    if (this.#connections !== null) this.#connections.checks.subscriptions.keys = NEW_KEYS.split(",");
     this.#cloud.deploy();
   }
 
@@ -346,31 +349,15 @@ class History {
 
   /** What has yet to happen before everything is settled; empty when nothing has. */
   #whatIsOpen(): string {
-    const isThere = (sql: string, ...parameters: string[]) =>
-      this.#db.query(`${sql} LIMIT 1`, ...parameters).length > 0;
-    const messages = Object.values(this.#queues).reduce((sum, queue) => sum + queue.messages.size, 0);
-    const old = this.#oldKeyPrefix;
-    const isDisturbed = !this.#cloud.faults.isNone;
-    const open = {
-      "Qonto has not been answered": !this.#qonto.isDone,
-      "messages wait": messages > 0,
-      "invocations are in progress": this.#cloud.busy > 0,
-      "deliveries are pending": isThere("SELECT 1 FROM deliveries WHERE status = 'pending'"),
-      "events are not dispatched": isThere(isUndispatchedSql),
-      "replays are not finished": isThere("SELECT 1 FROM replays WHERE finished_at IS NULL"),
-      "the operator has things to do": !this.#operator.isDone,
-      "copies in quarantine wait": isDisturbed && isThere("SELECT 1 FROM quarantine WHERE settled_at IS NULL"),
-      "secrets are encrypted with the old key":
-        old !== null && isThere("SELECT 1 FROM destinations WHERE substr(secret, 1, length(?1)) = ?1", old),
-    };
-    return Object.entries(open)
-      .filter(([, isOpen]) => isOpen)
-      .map(([what]) => what)
-      .concat(
-        this.#connections?.checks.whatIsOpen() ?? [],
-        this.#connections?.isDone === false ? "the bank is busy" : [],
-      )
-      .join(", ");
+    return whatIsOpen({
+      db: this.#db,
+      cloud: this.#cloud,
+      queues: Object.values(this.#queues),
+      qonto: this.#qonto,
+      operator: this.#operator,
+      connections: this.#connections,
+      oldKeyPrefix: this.#oldKeyPrefix,
+    });
   }
 
   readonly #makeIsolate: MakeIsolate = () => {
@@ -410,20 +397,4 @@ class History {
         return { value, afterMs: this.#cloud.latencyMs() };
       },
     );
-}
-
-const isUndispatchedSql = `
-  SELECT 1 FROM events WHERE recipients IS NULL OR EXISTS (
-    SELECT 1 FROM json_each(events.recipients) AS recipient WHERE recipient.value IS NULL AND NOT EXISTS (
-      SELECT 1 FROM deliveries WHERE deliveries.destination_id = recipient.key
-        AND deliveries.received_at = events.received_at AND deliveries.event_id = events.id))`;
-
-/** Of an error's text the first line: the rest says where the simulation was called from. */
-function withoutStack(key: string, value: unknown): unknown {
-  return key === "error" && typeof value === "string" ? value.split("\n", 1)[0] : value;
-}
-
-/** Enough of a statement to tell which it is. */
-function titleOf(sql = ""): string {
-  return sql.trim().replaceAll(/\s+/g, " ").slice(0, 60);
 }

@@ -64,6 +64,16 @@ export class SimulatedOperator {
     for (let index = many; index > 0; index -= 1) this.#plan(0, () => this.#create());
   }
 
+  /** A destination that is told what the relay has to say. */
+  createListening(): void {
+    this.#plan(0, () => this.#create(["relay.*"]));
+  }
+
+  /** Plans one request. */
+  planCall(ms: number, ...call: readonly [method: string, path: string, body?: object]): void {
+    this.#plan(ms, () => this.#call(...call));
+  }
+
   /** Plans some actions during the storm. */
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;
@@ -109,9 +119,10 @@ export class SimulatedOperator {
     });
   }
 
-  async #create(): Promise<SimulatedDestination> {
+  async #create(types?: readonly string[]): Promise<SimulatedDestination> {
     const { agenda, chance } = this.#cloud;
-    const planned = drawDestination(chance, this.#destinations.length + 1);
+    const drawn = drawDestination(chance, this.#destinations.length + 1);
+    const planned = types === undefined ? drawn : { ...drawn, types };
     const destination = new SimulatedDestination(planned, chance, this.#calmFrom);
     this.#destinations.push(destination);
     const answered = await this.#call("POST", "/api/destinations", toSettings(planned));
