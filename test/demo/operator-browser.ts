@@ -17,8 +17,6 @@ interface Navigation {
   readonly url: URL;
   readonly method: "GET" | "POST";
   readonly fields?: URLSearchParams;
-  /** The page that it begins on; null: the address was typed. */
-  readonly from: URL | null;
 }
 
 const MOST_STEPS = 10;
@@ -32,7 +30,7 @@ export class OperatorBrowser {
 
   /** Goes to an address as if it were typed. */
   open(url: string): Promise<Page> {
-    return this.#go({ url: new URL(url), method: "GET", from: null });
+    return this.#go({ url: new URL(url), method: "GET" }, null);
   }
 
   /** Sends the form with that button, filled in. */
@@ -41,28 +39,23 @@ export class OperatorBrowser {
     if (form === null) throw new Error(`There is no button "${button}" on ${page.url}:\n${page.html}`);
     const from = new URL(page.url);
     const fields = new URLSearchParams({ ...form.fields, ...filledIn });
-    return this.#go({ url: new URL(form.action, from), method: "POST", fields, from });
+    return this.#go({ url: new URL(form.action, from), method: "POST", fields }, from);
   }
 
-  async #go(first: Navigation): Promise<Page> {
+  /** `from`: the page that leads there; null: none does. */
+  async #go(first: Navigation, from: URL | null): Promise<Page> {
     let navigation = first;
-    let passed = navigation.from === null ? [] : [navigation.from];
+    let passed = from === null ? [] : [from];
     for (let step = 0; step < MOST_STEPS; step += 1) {
       const { url } = navigation;
       const response = await this.#request(navigation, passed);
       const html = await response.text();
       const location = response.headers.get("location");
-      const refresh = /^0; url=(.+)$/.exec(response.headers.get("refresh") ?? "")?.[1];
-      if (location !== null) {
-        passed = [...passed, url];
-        navigation = { url: new URL(location, url), method: "GET", from: navigation.from };
-      } else if (refresh !== undefined) {
-        // The page itself leads on: what came before it does not count.
-        passed = [url];
-        navigation = { url: new URL(refresh, url), method: "GET", from: url };
-      } else {
-        return { url: url.href, html };
-      }
+      const next = location ?? refreshOf(response);
+      if (next === null) return { url: url.href, html };
+      // A redirect belongs to the way that led there. A page that leads on by itself begins another.
+      passed = location === null ? [url] : [...passed, url];
+      navigation = { url: new URL(next, url), method: "GET" };
     }
     throw new Error(`${first.url.href} leads on and on`);
   }
@@ -99,6 +92,10 @@ export class OperatorBrowser {
     const others = this.#cookies.filter((one) => !isSameCookie(one, cookie));
     this.#cookies = attribute("max-age") === "0" ? others : [...others, cookie];
   }
+}
+
+function refreshOf({ headers }: Response): string | null {
+  return /^0; url=(.+)$/.exec(headers.get("refresh") ?? "")?.[1] ?? null;
 }
 
 function siteOf({ protocol, hostname }: URL): string {
