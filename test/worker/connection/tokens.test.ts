@@ -348,6 +348,15 @@ describe("Qonto takes the refresh token no more", () => {
     ]);
   });
 
+  it("is said of the connection, also when a step has found it out", async () => {
+    const relay = new TestRelay(qontoApplication);
+    const connection = await connectDirectly(relay);
+    endConsents(relay, connection);
+    await relay.runCron();
+    const row = await rowOf(connection);
+    expect(row).toMatchObject({ status: "expired", lastError: expect.stringContaining("the refresh token no more.") });
+  });
+
   it("does not when another isolate has refreshed them meanwhile", async () => {
     const { relay, connection } = await relayWithOldTokens();
     endConsents(relay, connection);

@@ -86,7 +86,7 @@ describe("connecting an organization", () => {
     const page = await read(visitor, "/console/qonto");
     expect(page).toMatch(/Complete up to 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC/);
     expect(page).toMatch(/Subscription Status Types \S+ ● Active v1\//);
-    expect(page).toMatch(/The first one ended .* \d+ items listed: \d+ missing, none drifted\./);
+    expect(page).toMatch(/The first one ended .* \d+ items listed: \d+ were missing, none had drifted\./);
     expect(relay.qonto.subscriptions.size).toBe(1);
   });
 

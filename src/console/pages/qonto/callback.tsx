@@ -72,6 +72,6 @@ function finish(c: ConsoleContext, world: World, owner: string): Promise<Finishe
 function notOfThisBrowser(): ProblemError {
   return refuse("forbidden", {
     detail:
-      "Nothing was changed. This browser has not begun to connect an organization in the last ten minutes, or it has ended that already. Open the page Qonto: if the organization is not there, connect it again.",
+      "Nothing was changed. This browser has not begun to connect an organization in the last ten minutes, has ended that already, or has begun it once more since. Open the page Qonto: if the organization is not there, connect it again.",
   });
 }

@@ -131,7 +131,7 @@ function Actions({ connection, application }: ConnectionSectionProps) {
           Connect again
         </Press>
       ) : null}
-      <Confirm action={connectionActionAddress(id, "disconnect")} label="Disconnect">
+      <Confirm id={`${id}-disconnect`} action={connectionActionAddress(id, "disconnect")} label="Disconnect">
         The relay deletes its tokens of <bdi>{nameOf(connection)}</bdi>
         {isConnected
           ? ", and before them its subscriptions at Qonto, which then sends no more events."
