@@ -145,10 +145,10 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
       return keepGranted(attempt, { ...tokens, ...renewed }, now, context);
     }
     case "refused":
-      if (answer.code === "invalid_grant") return lose(attempt, context);
-      return fail(attempt, { why: refusalText(answer.code), isOver: true }, context);
+      if (answer.code === "invalid_grant") return loseUnlessReplaced(attempt, context);
+      return fail(attempt, { why: refusalText(answer.code), mayHaveExchanged: false }, context);
     case "unavailable":
-      return fail(attempt, { why: `${answer.why}.`, isOver: false }, context);
+      return fail(attempt, { why: `${answer.why}.`, mayHaveExchanged: true }, context);
   }
 }
 
@@ -224,15 +224,19 @@ async function keepGranted(
 
 interface Failure {
   readonly why: string;
-  /** Qonto has not exchanged the token. If it may have, the attempt is made again while the old token is still taken. */
-  readonly isOver: boolean;
+  /** Whether Qonto may have exchanged the token: then the attempt is made again while the old token is still taken. */
+  readonly mayHaveExchanged: boolean;
 }
 
-async function fail(attempt: Connection, { why, isOver }: Failure, context: ConnectionContext): Promise<Refresh> {
+async function fail(
+  attempt: Connection,
+  { why, mayHaveExchanged }: Failure,
+  context: ConnectionContext,
+): Promise<Refresh> {
   const { env, world } = context;
   const now = world.now();
   const counted = attempt.refreshFailures + 1;
-  const isRetriedInGrace = !isOver && counted <= RETRIES_IN_GRACE;
+  const isRetriedInGrace = mayHaveExchanged && counted <= RETRIES_IN_GRACE;
   const failures = isRetriedInGrace ? counted : Math.max(counted, RETRIES_IN_GRACE + 1);
   await noteRefreshFailure(env.DB, attempt, {
     refreshFailures: failures,
@@ -251,15 +255,15 @@ async function fail(attempt: Connection, { why, isOver }: Failure, context: Conn
 }
 
 /** Unless another isolate has exchanged the token before. */
-async function lose(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
+async function loseUnlessReplaced(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
   const found = await foundOf(attempt, context);
   if (found.state !== "waiting") return found;
-  const hasEnded = await end(attempt, { status: "expired", why: LOST }, context);
+  const hasEnded = await loseConnection(attempt, { status: "expired", why: LOST }, context);
   return hasEnded ? { state: "lost" } : foundOf(attempt, context);
 }
 
 /** Ends a connection and tells the destinations that want to know. False when its tokens have been replaced meanwhile. */
-export async function end(
+export async function loseConnection(
   connection: Connection,
   { status, why }: { readonly status: "expired" | "revoked"; readonly why: string },
   { env, world }: ConnectionContext,
