@@ -113,10 +113,10 @@ async function finish(context: ConnectionContext, given: URLSearchParams, owner:
   // Without one the connection would end in an hour.
   if (refreshToken === null) return refused("failed");
   const tokens = { ...answer.tokens, refreshToken, scopes: scopes ?? wantedScopes(config.qonto.types) };
-  const found = await findOrganizationOf(tokens, context);
-  if ("why" in found) return refused(found.why);
+  const bank = await findBank(tokens, context);
+  if ("why" in bank) return refused(bank.why);
   const relayUrl = new URL(used.redirectUri).origin;
-  const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...found }, context);
+  const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...bank }, context);
   return { state: "connected", connectionId: id, organizationName };
 }
 
@@ -131,17 +131,17 @@ function refused(why: Refusal): Finished {
   return { state: "refused", why };
 }
 
-interface FoundOrganization {
+interface FoundBank {
   readonly organization: Organization;
   /** What changed before is history, by Qonto's clock, Unix milliseconds. */
   readonly historyUntil: number;
 }
 
 /** The organization that the tokens are for. */
-async function findOrganizationOf(
+async function findBank(
   { accessToken }: CompleteTokens,
   { config, world }: ConnectionContext,
-): Promise<FoundOrganization | { readonly why: "unavailable" | "failed" }> {
+): Promise<FoundBank | { readonly why: "unavailable" | "failed" }> {
   const headers = { ...stagingHeader(config.qonto), authorization: `Bearer ${accessToken}` };
   const client = new QontoClient({ baseUrl: config.qonto.apiUrl, headers, world });
   try {
@@ -155,7 +155,7 @@ async function findOrganizationOf(
   }
 }
 
-interface Connecting extends FoundOrganization {
+interface Connecting extends FoundBank {
   readonly tokens: CompleteTokens;
   readonly askedAt: number;
   readonly relayUrl: string;

@@ -145,10 +145,10 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
       return keepGranted(attempt, { ...tokens, ...renewed }, now, context);
     }
     case "refused":
-      if (answer.code === "invalid_grant") return loseUnlessReplaced(attempt, context);
-      return fail(attempt, { why: refusalText(answer.code), mayHaveExchanged: false }, context);
+      if (answer.code === "invalid_grant") return lose(attempt, context);
+      return fail(attempt, { why: refusalText(answer.code), isOver: true }, context);
     case "unavailable":
-      return fail(attempt, { why: `${answer.why}.`, mayHaveExchanged: true }, context);
+      return fail(attempt, { why: `${answer.why}.`, isOver: false }, context);
   }
 }
 
@@ -224,19 +224,19 @@ async function keepGranted(
 
 interface Failure {
   readonly why: string;
-  /** Whether Qonto may have exchanged the token: then the attempt is made again while the old token is still taken. */
-  readonly mayHaveExchanged: boolean;
+  /** Qonto has not exchanged the token. If it may have, the attempt is made again while the old token is still taken. */
+  readonly isOver: boolean;
 }
 
 async function fail(
   attempt: Connection,
-  { why, mayHaveExchanged }: Failure,
+  { why, isOver }: Failure,
   context: ConnectionContext,
 ): Promise<Refresh> {
   const { env, world } = context;
   const now = world.now();
   const counted = attempt.refreshFailures + 1;
-  const isRetriedInGrace = mayHaveExchanged && counted <= RETRIES_IN_GRACE;
+  const isRetriedInGrace = !isOver && counted <= RETRIES_IN_GRACE;
   const failures = isRetriedInGrace ? counted : Math.max(counted, RETRIES_IN_GRACE + 1);
   await noteRefreshFailure(env.DB, attempt, {
     refreshFailures: failures,
@@ -255,7 +255,7 @@ async function fail(
 }
 
 /** Unless another isolate has exchanged the token before. */
-async function loseUnlessReplaced(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
+async function lose(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
   const found = await foundOf(attempt, context);
   if (found.state !== "waiting") return found;
   const hasEnded = await loseConnection(attempt, { status: "expired", why: LOST }, context);

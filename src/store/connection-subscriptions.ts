@@ -13,7 +13,7 @@ export interface CheckedSubscriptions {
   readonly restored: OperationalEvent | null;
 }
 
-/** ?6: when reconciliation is due, at the latest; null: as before. */
+/** ?5: when reconciliation is due, at the latest. */
 export const noteSubscriptionsSql = `
   UPDATE connections SET
     subscriptions = ?3,
