@@ -228,11 +228,7 @@ interface Failure {
   readonly isOver: boolean;
 }
 
-async function fail(
-  attempt: Connection,
-  { why, isOver }: Failure,
-  context: ConnectionContext,
-): Promise<Refresh> {
+async function fail(attempt: Connection, { why, isOver }: Failure, context: ConnectionContext): Promise<Refresh> {
   const { env, world } = context;
   const now = world.now();
   const counted = attempt.refreshFailures + 1;
