@@ -31,8 +31,6 @@ export async function noteSubscriptions(
     .prepare(noteSubscriptionsSql)
     .bind(id, leaseUntil, JSON.stringify(subscriptions), subscriptionsDueAt, dueAt, restored?.receivedAt ?? null);
   const told =
-    restored === null
-      ? []
-      : [recordOperationalEvent(db, restored, { sql: holdsLeaseSql, parameters: [id, leaseUntil] })];
+    restored === null ? [] : recordOperationalEvent(db, restored, { sql: holdsLeaseSql, parameters: [id, leaseUntil] });
   await writeAll(db, { noted, told });
 }
