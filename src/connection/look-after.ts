@@ -1,12 +1,12 @@
-import { type Fields, logFailure } from "../platform/log.ts";
+import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
-import { pauseConnection } from "../store/connection-tokens.ts";
 import {
   type Connection,
   type ConnectionToLookAfter,
   claimConnection,
   connectionsToLookAfter,
   findConnection,
+  pauseConnection,
   releaseConnection,
 } from "../store/connections.ts";
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
@@ -132,6 +132,13 @@ async function take(
     const isTold =
       error instanceof QontoRefusal || error instanceof QontoUnavailable || error instanceof ConnectionFault;
     if (!isTold) throw error;
+    logLine("connection", {
+      message: "step.failed",
+      connection_id: connection.id,
+      organization_id: connection.organizationId,
+      step: step.name.toLowerCase(),
+      reason: error.message,
+    });
     return `${step.name}: ${error.message}`;
   }
 }

@@ -19,12 +19,14 @@ const subscription = z.object({
 
 export type ConnectionSubscription = z.output<typeof subscription>;
 
+export const connectionStatus = z.enum(["connected", "expired", "revoked"]);
+
 const connectionRow = z.object({
   id: z.string(),
   organizationId: z.string(),
   organizationName: z.string().nullable(),
   environment: z.enum(["production", "sandbox"]),
-  status: z.enum(["connected", "expired", "revoked"]),
+  status: connectionStatus,
   endedAt: z.number().nullable(),
   /** Origin of the relay, as `https://relay.example.com`. */
   relayUrl: z.string(),
@@ -141,8 +143,29 @@ export async function releaseConnection(
   await write(db, db.prepare(releaseConnectionSql).bind(id, leaseUntil, now, lastError));
 }
 
+/** As a condition of a statement that records an event, behind its parameters: one that has lost the lease records nothing. */
+export const holdsLeaseSql = "EXISTS (SELECT 1 FROM connections WHERE connections.id = ?13 AND lease_until = ?14)";
+
+export const pauseConnectionSql = "UPDATE connections SET paused_until = ?2 WHERE id = ?1";
+
+/** Keeps the cron from asking anything of Qonto for this connection until then. */
+export async function pauseConnection(db: Database, id: string, until: number): Promise<void> {
+  await write(db, db.prepare(pauseConnectionSql).bind(id, until));
+}
+
 export const deleteConnectionSql = "DELETE FROM connections WHERE id = ?1";
 
 export async function deleteConnection(db: Database, id: string): Promise<void> {
   await write(db, db.prepare(deleteConnectionSql).bind(id));
+}
+
+export const deleteClaimedConnectionSql = "DELETE FROM connections WHERE id = ?1 AND lease_until = ?2";
+
+/** Removes a connection, its tokens too. False: the lease has expired, and another may have the connection. */
+export async function deleteClaimedConnection(
+  db: Database,
+  { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
+): Promise<boolean> {
+  const { meta } = await write(db, db.prepare(deleteClaimedConnectionSql).bind(id, leaseUntil));
+  return meta.changes > 0;
 }

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { beginAuthorization, finishAuthorization, wantedScopes } from "../../../src/connection/authorize.ts";
 import { listConnections } from "../../../src/store/connections.ts";
 import { qontoApplication } from "../support/connected-relay.ts";
@@ -11,13 +11,14 @@ beforeEach(emptyDatabase);
 
 const OWNER = "what the browser keeps";
 const RELAY_URL = "https://relay.test";
+const REDIRECT_URI = `${RELAY_URL}/console/qonto/callback`;
 
 function relayToConnect(): TestRelay {
   return new TestRelay(qontoApplication);
 }
 
 function begin(relay: TestRelay): Promise<{ readonly url: string }> {
-  return relay.clock.waitFor(beginAuthorization(contextOf(relay), { relayUrl: RELAY_URL, owner: OWNER }));
+  return relay.clock.waitFor(beginAuthorization(contextOf(relay), { redirectUri: REDIRECT_URI, owner: OWNER }));
 }
 
 /** What the operator does at Qonto: where its redirect leads. */
@@ -160,7 +161,7 @@ describe("what the relay asks for", () => {
     expect(Object.fromEntries(searchParams)).toEqual({
       response_type: "code",
       client_id: qontoApplication.QONTO_CLIENT_ID,
-      redirect_uri: "https://relay.test/console/qonto/callback",
+      redirect_uri: REDIRECT_URI,
       scope: wantedScopes(null).join(" "),
       state: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),
@@ -255,6 +256,23 @@ describe("a callback is refused", () => {
     await expectNothing(relay);
   });
 
+  it.each([
+    ["error", "invalid_scope", "invalid_scope"],
+    ["error", "<b>ory_ac_1234</b>", "no error code of OAuth"],
+    ["code", "of-somebody-else", "invalid_grant"],
+  ])("with its cause in the log, and nothing else of the callback: %s=%s", async (name, value, cause) => {
+    const { relay, callback } = await relayWithCallback();
+    callback.searchParams.set(name, value);
+    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    await finish(relay, callback);
+    const lines = log.mock.calls.map(([line]) => line as unknown);
+    log.mockRestore();
+    expect(lines).toContainEqual(
+      expect.objectContaining({ message: "authorization.refused", reason: "failed", cause }),
+    );
+    expect(JSON.stringify(lines)).not.toMatch(/of-somebody-else|ory_ac/);
+  });
+
   it("when it has no code", async () => {
     const { relay, callback } = await relayWithCallback();
     callback.searchParams.delete("code");
@@ -300,6 +318,28 @@ describe("a callback is refused", () => {
     expect(await finish(relay, callback)).toEqual({ state: "refused", why });
     expect(await connections()).toEqual([]);
   });
+});
+
+it("nothing is connected by an answer that does not end, and it is not read on", async () => {
+  const { relay, callback } = await relayWithCallback();
+  const read: { bytes: number; isEnded: boolean } = { bytes: 0, isEnded: false };
+  const fetch = async () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => {
+          controller.enqueue(new Uint8Array(10_000).fill(32));
+          read.bytes += 10_000;
+          if (read.bytes >= 5_000_000) controller.close();
+        },
+        cancel: () => void (read.isEnded = true),
+      }),
+      { headers: { "content-type": "application/json" } },
+    );
+  Object.assign(relay.qonto, { fetch });
+  expect(await finish(relay, callback)).toEqual({ state: "refused", why: "unavailable" });
+  expect(read.isEnded).toBe(true);
+  expect(read.bytes).toBeLessThan(500_000);
+  expect(await connections()).toEqual([]);
 });
 
 it("an authorization that is a day old is deleted, and no younger one", async () => {

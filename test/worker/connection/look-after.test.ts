@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openQonto } from "../../../src/connection/open-qonto.ts";
 import { findOrganization } from "../../../src/reconciliation/listings.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
@@ -117,6 +117,23 @@ describe("what fails for a connection", () => {
     relay.qonto.faults.paths.clear();
     await liveThroughMinutes(relay, 10);
     expect((await rowOf(connection)).lastError).toBeNull();
+  });
+
+  it("is in the log, with the step and why", async () => {
+    const { relay, connection } = await connectedRelay();
+    relay.qonto.faults.paths.set(SUBSCRIPTIONS, { status: 403 });
+    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    await lookAfter(relay);
+    const lines = log.mock.calls.map(([line]) => line as unknown);
+    log.mockRestore();
+    expect(lines).toContainEqual({
+      unit: "connection",
+      message: "step.failed",
+      connection_id: connection.id,
+      organization_id: connection.organizationId,
+      step: "subscriptions",
+      reason: expect.stringMatching(/^Qonto refuses \(403\)/),
+    });
   });
 
   it("is left alone for as long as Qonto asks", async () => {
