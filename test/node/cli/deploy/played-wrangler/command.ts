@@ -43,7 +43,7 @@ export class Printer {
 }
 
 /** As the pinned one counts columns: two for an emoji, one for the selector behind it. */
-const columnsOf = (cell: string) => [...cell].length + (/\p{Extended_Pictographic}/u.test(cell) ? 1 : 0);
+const columnsOf = (cell: string) => Array.from(cell).length + (/\p{Extended_Pictographic}/u.test(cell) ? 1 : 0);
 
 const pad = (cell: string, width: number) => cell + " ".repeat(Math.max(0, width - columnsOf(cell)));
 
