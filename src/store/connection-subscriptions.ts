@@ -13,12 +13,12 @@ export interface CheckedSubscriptions {
   readonly restored: OperationalEvent | null;
 }
 
-/** ?5: when reconciliation is due, at the latest. */
+/** ?6: since when reconciliation is due. A run in progress began before, and does not answer it. */
 export const noteSubscriptionsSql = `
   UPDATE connections SET
     subscriptions = ?3,
     subscriptions_due_at = iif(subscriptions_due_at = ?4, ?5, subscriptions_due_at),
-    reconciliation_due_at = min(reconciliation_due_at, ifnull(?6, reconciliation_due_at))
+    reconciliation_due_at = ifnull(?6, reconciliation_due_at)
   WHERE id = ?1 AND lease_until = ?2`;
 
 /** Notes them, if the caller still has the lease of the connection. */
