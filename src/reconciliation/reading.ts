@@ -216,7 +216,7 @@ export function withoutAccount(reading: Reading): Reading | null {
 /** What was seen is remembered, so that the items of the instant between two times are fresh once. */
 function withNewList(reading: Reading, windows: (Window | null)[]): Reading {
   const before = digestsOf(reading.before + reading.list.seen);
-  return { ...reading, windows, list: newList(), before: textOf(before, MOST_DIGESTS) };
+  return { ...reading, windows, list: newList(), before: textOf(before, MOST_DIGESTS), fault: null };
 }
 
 /**
