@@ -293,7 +293,7 @@ describe("a callback is refused", () => {
     ["/v2/organization", { status: 503 }, "unavailable"],
     ["/v2/organization", { answer: "hangs" }, "unavailable"],
     ["/v2/organization", { status: 403 }, "failed"],
-    ["/v2/organization", { answer: "text" }, "failed"],
+    ["/v2/organization", { answer: "text" }, "unavailable"],
   ] as const)("when %s is not well (%j): %s", async (path, fault, why) => {
     const { relay, callback } = await relayWithCallback();
     relay.qonto.faults.paths.set(path, fault);
