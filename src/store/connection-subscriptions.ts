@@ -13,7 +13,7 @@ export interface CheckedSubscriptions {
   readonly restored: OperationalEvent | null;
 }
 
-/** ?6: since when reconciliation is due. A request of its own: a run that was due or in progress before may have read too early. */
+/** ?6: since when reconciliation is due. A run in progress began before, and does not answer it. */
 export const noteSubscriptionsSql = `
   UPDATE connections SET
     subscriptions = ?3,
