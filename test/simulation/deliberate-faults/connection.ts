@@ -16,13 +16,13 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "An interrupted refresh is not made again before the next run of the cron",
     file: "src/connection/tokens.ts",
-    from: `await sendWatchdog(seen.id, context);`,
+    from: `await sendWatchdog(attempt, context);`,
     to: ``,
   },
   {
     title: "A refresh that is in progress is taken for an interrupted one",
     file: "src/connection/tokens.ts",
-    from: `(ageMs >= IN_PROGRESS_MS && ageMs <= GRACE_MS)`,
+    from: `(ageMs >= inProgress && ageMs <= GRACE_MS)`,
     to: `ageMs <= GRACE_MS`,
   },
   {
@@ -99,20 +99,20 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "What changed while the reconciliation ran is left out",
     file: "src/connection/reconcile.ts",
-    from: `now: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),`,
-    to: `now: context.world.now() + 60_000,`,
+    from: `now: Math.min(qonto.answeredAtMs ?? Infinity, world.now()),`,
+    to: `now: world.now() + 60_000,`,
   },
   {
     title: "History is delivered",
     file: "src/connection/find-differences.ts",
-    from: `return isFirstReading && (`,
-    to: `return false && isFirstReading && (`,
+    from: `return bankUpdatedAt === null ? isFirstReading : Date.parse(bankUpdatedAt) < connection.historyUntil;`,
+    to: `return bankUpdatedAt === null && isFirstReading && connection.historyUntil === 0;`,
   },
   {
     title: "What was missed counts as history",
     file: "src/connection/find-differences.ts",
-    from: `return isFirstReading && (bankUpdatedAt === null || Date.parse(bankUpdatedAt) < connection.historyUntil);`,
-    to: `return isFirstReading && connection.historyUntil > 0;`,
+    from: `return bankUpdatedAt === null ? isFirstReading : Date.parse(bankUpdatedAt) < connection.historyUntil;`,
+    to: `return (bankUpdatedAt === null || isFirstReading) && connection.historyUntil > 0;`,
   },
   {
     title: "History does not become the latest state",
@@ -123,8 +123,8 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "What reconciliation has recorded gets no message",
     file: "src/connection/reconcile.ts",
-    from: `await announceEvents(env, messages, context.world);`,
-    to: `await announceEvents(env, messages.slice(1), context.world);`,
+    from: `await announceEvents(env, messages, world);`,
+    to: `await announceEvents(env, messages.slice(1), world);`,
   },
   {
     title: "Tokens are not encrypted again under a new key",
