@@ -29,6 +29,15 @@ export interface Config {
   readonly faults: readonly ConfigFault[];
 }
 
+/** Of a relay that can be connected to Qonto. */
+export interface ConnectableConfig extends Config {
+  readonly qonto: QontoApplication;
+}
+
+export function isConnectable(config: Config): config is ConnectableConfig {
+  return config.qonto !== null;
+}
+
 /** The relay as an OAuth application of Qonto's, and what it is to look after there. */
 export interface QontoApplication {
   readonly clientId: string;
@@ -144,11 +153,18 @@ function isUrlOrEmpty(text: string): boolean {
   return text === "" || ["http:", "https:"].includes(URL.parse(text)?.protocol ?? "");
 }
 
-function parseApplication(given: object): QontoApplication | null | readonly ConfigFault[] {
+/** Tokens and the client's secret go to these addresses. */
+const addressVariables = ["QONTO_API_URL", "QONTO_OAUTH_URL"] as const;
+
+const CLEAR_TEXT = "must be https: http counts only with ALLOW_PRIVATE_DESTINATIONS=true";
+
+function parseApplication(given: object, isLocal: boolean): QontoApplication | null | readonly ConfigFault[] {
   const result = applicationVariables.safeParse(given);
   if (!result.success) return result.error.issues.map(({ path, message }) => fault(String(path[0]), message));
   const values = result.data;
   if (values.QONTO_CLIENT_ID === "") return null;
+  const inClearText = addressVariables.filter((name) => URL.parse(values[name])?.protocol === "http:");
+  if (inClearText.length > 0 && !isLocal) return inClearText.map((name) => fault(name, CLEAR_TEXT));
   const { api, oauth } = URLS[values.QONTO_ENVIRONMENT];
   return {
     clientId: values.QONTO_CLIENT_ID,
@@ -187,7 +203,7 @@ export function parseConfig(given: object): Config {
     business: values.QONTO_WEBHOOK_SECRETS.filter(counts),
     onboarding: values.QONTO_ONBOARDING_SECRETS.filter(counts),
   };
-  const application = parseApplication(given);
+  const application = parseApplication(given, isLocal);
   const qonto = application !== null && "clientId" in application ? application : null;
   const isApplication = values.QONTO_CLIENT_ID !== "";
   const isUncounted = (name: (typeof secretLists)[number]) => !values[name].every(counts);

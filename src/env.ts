@@ -1,10 +1,17 @@
-import { type Config, ConfigError, type ConfigFault, parseConfig } from "./config.ts";
+import {
+  type Config,
+  ConfigError,
+  type ConfigFault,
+  type ConnectableConfig,
+  isConnectable,
+  parseConfig,
+} from "./config.ts";
 import type { QueueMessage } from "./messages.ts";
 import { logFailure } from "./platform/log.ts";
 import { type Database, openDatabase } from "./store/database.ts";
 import type { Timers } from "./platform/timeout.ts";
 
-export { type Config };
+export { type Config, type ConnectableConfig, isConnectable };
 
 /**
  * Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. The names are a contract with operators. The

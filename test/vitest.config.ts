@@ -23,6 +23,7 @@ const long = [
   "browser/console",
   "node/end-to-end/start",
   "node/end-to-end/dev",
+  "node/end-to-end/connected",
   "node/bench/bench",
   "node/end-to-end/doctor",
   "node/cli/deploy/played-wrangler",

@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import type { ConfigFault } from "../config.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
-import type { ConnectionState } from "../store/connection-states.ts";
+import type { ConnectionHealth } from "../store/connection-health.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
 import { isoTime } from "./responses.ts";
@@ -132,8 +132,8 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
   return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, seconds, detail);
 }
 
-/** It names organizations by their ids: `/health` is public. */
-function checkConnections(connections: readonly ConnectionState[], now: number): Check {
+/** It names connections, and no organization: `/health` is public. */
+function checkConnections(connections: readonly ConnectionHealth[], now: number): Check {
   const faults = connections.flatMap((connection) => faultOfConnection(connection, now) ?? []);
   const { length } = connections;
   const connected = `${length} ${length === 1 ? "connection" : "connections"} to Qonto, none at fault.`;
@@ -141,18 +141,18 @@ function checkConnections(connections: readonly ConnectionState[], now: number):
 }
 
 /** What is wrong with a connection, and what to do; null: nothing. */
-function faultOfConnection(connection: ConnectionState, now: number): string | null {
-  const { organizationId, status, connectedAt, missingSince, reconciledUntil } = connection;
+function faultOfConnection(connection: ConnectionHealth, now: number): string | null {
+  const { id, status, connectedAt, missingSince, reconciledUntil } = connection;
   if (status !== "connected") {
-    return `The connection of ${organizationId} is ${status}: connect it again on the console's page Qonto.`;
+    return `The connection ${id} is ${status}: connect it again on the console's page Qonto.`;
   }
   if (missingSince !== null && now - missingSince > LONGEST_MISSING_MS) {
-    return `A subscription of ${organizationId} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
+    return `A subscription of ${id} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
   }
   // One that was connected again catches up first.
   if (now - Math.max(reconciledUntil ?? 0, connectedAt) > LONGEST_UNRECONCILED_MS) {
     const until = reconciledUntil === null ? "not complete yet" : `complete only up to ${isoTime(reconciledUntil)}`;
-    return `The state of ${organizationId} is ${until}: ${PAGE_SAYS_WHY}`;
+    return `The state of the organization of ${id} is ${until}: ${PAGE_SAYS_WHY}`;
   }
   return null;
 }

@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 import { type Counters, type Counts, countsOf, seriesOf } from "../domain/counters.ts";
 import type { World } from "../platform/world.ts";
 import { MOST_DATABASE_BYTES, databaseBytesOf, readWaitingRow, whatWaits } from "../store/condition.ts";
-import { type ConnectionState, connectionStates, readConnectionStates } from "../store/connection-states.ts";
+import { type ConnectionHealth, connectionHealthOf, readConnectionHealth } from "../store/connection-health.ts";
+import { connectionStatus } from "../store/connections.ts";
 import { allTimeCounts, readCounts, writeCounters } from "../store/counters.ts";
 import { allCronState, readCronStateFrom } from "../store/cron-state.ts";
 import { COUNTED_AT_MOST, type DestinationBacklog, backlogs, readBacklogRow } from "../store/destination-deliveries.ts";
@@ -87,7 +88,7 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
     const { DB } = c.env;
     await writeCounters(DB, counters, now);
     const [[counts, backlogRows, waiting, cronRows, connectionRows], queues] = await Promise.all([
-      DB.batch([allTimeCounts(DB), backlogs(DB), whatWaits(DB), allCronState(DB), connectionStates(DB)]),
+      DB.batch([allTimeCounts(DB), backlogs(DB), whatWaits(DB), allCronState(DB), connectionHealthOf(DB)]),
       readQueues(c.env, world),
     ]);
     const { deadLetters, quarantined } = readWaitingRow(waiting?.results[0]);
@@ -104,7 +105,7 @@ export function addMetrics(api: OperatorApi, world: World, counters: Counters): 
       ...destinations.flatMap((backlog) => samplesOfDestination(backlog, now)),
       gauge("qonto_relay_dead_letters", deadLetters),
       gauge("qonto_relay_quarantined_events", quarantined),
-      ...samplesOfConnections(readConnectionStates(connectionRows)),
+      ...samplesOfConnections(readConnectionHealth(connectionRows)),
       ...Object.entries(queues).flatMap(([queue, metrics]) => samplesOfQueue(queue, metrics, now)),
       gauge(
         "qonto_relay_oldest_unfinished_event_seconds",
@@ -141,9 +142,9 @@ function stateOf({ enabled, isCircuitOpen, isFailing }: DestinationBacklog): (ty
   return isFailing ? "failing" : "healthy";
 }
 
-function samplesOfConnections(connections: readonly ConnectionState[]): Sample[] {
+function samplesOfConnections(connections: readonly ConnectionHealth[]): Sample[] {
   return [
-    ...(["connected", "expired", "revoked"] as const).map((status) =>
+    ...connectionStatus.options.map((status) =>
       gauge("qonto_relay_connections", connections.filter((one) => one.status === status).length, { status }),
     ),
     ...connections.map(({ organizationId, reconciledUntil }) =>

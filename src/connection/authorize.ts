@@ -4,12 +4,12 @@ import { makeSortableId } from "../platform/sortable-id.ts";
 import { QontoClient, QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
 import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
 import { type Organization, findOrganization, listingOf } from "../reconciliation/listings.ts";
-import { type UsedAuthorization, recordAuthorization, useAuthorization } from "../store/authorizations.ts";
+import { recordAuthorization, useAuthorization } from "../store/authorizations.ts";
 import { findConnectionId, saveConnection } from "../store/connection-status.ts";
 import type { Connection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
 import type { ConnectionContext } from "./context.ts";
-import { authorizationUrl, exchangeCode, isErrorCode } from "./oauth.ts";
+import { authorizationUrl, exchangeCode, isErrorCode, stagingHeader } from "./oauth.ts";
 import { type CompleteTokens, toStored } from "./tokens.ts";
 
 const ID_PREFIX = "con";
@@ -18,16 +18,13 @@ const ID_PREFIX = "con";
 const RANDOM_BYTES = 32;
 
 /** Qonto's own code lasts as long. */
-const EXPIRES_AFTER_MS = 600_000;
+export const AUTHORIZATION_SECONDS = 600;
 
 /** The operator's browser waits for it. */
 const SAVED_WITHIN_MS = 30_000;
 
 /** Qonto's clock is known to the second. */
 const CLOCK_STEP_MS = 1_000;
-
-/** The path to which Qonto sends the browser back, registered with the application. */
-const CALLBACK_PATH = "/console/qonto/callback";
 
 /** What the relay asks for: what all of it takes, and what the wanted types take to be subscribed to and listed. */
 export function wantedScopes(types: readonly string[] | null): readonly string[] {
@@ -37,8 +34,8 @@ export function wantedScopes(types: readonly string[] | null): readonly string[]
 }
 
 interface Begin {
-  /** Origin of the relay, as the operator reaches it. */
-  readonly relayUrl: string;
+  /** Where Qonto sends the browser back, registered with the application. Its origin is that of the relay. */
+  readonly redirectUri: string;
   /** What the operator's browser keeps, and nobody else has. */
   readonly owner: string;
 }
@@ -46,11 +43,10 @@ interface Begin {
 /** Begins to connect an organization. Returns where the operator consents. */
 export async function beginAuthorization(
   { env, config, world }: ConnectionContext,
-  { relayUrl, owner }: Begin,
+  { redirectUri, owner }: Begin,
 ): Promise<{ readonly url: string }> {
   const [state, verifier] = [randomText(world), randomText(world)];
   const digest = await digestOf(state);
-  const redirectUri = relayUrl + CALLBACK_PATH;
   await recordAuthorization(env.DB, {
     state: digest,
     owner: await digestOf(owner),
@@ -101,9 +97,11 @@ export async function finishAuthorization(
 type Caused = Finished & { readonly cause?: string | undefined };
 
 async function finish(context: ConnectionContext, given: URLSearchParams, owner: string | null): Promise<Caused> {
-  const { config, world } = context;
+  const { env, config, world } = context;
   const state = await digestOf(given.get("state") ?? "");
-  const used = await useBy(context, state, owner);
+  const authorization = { state, owner: await digestOf(owner ?? "") };
+  const now = world.now();
+  const used = await useAuthorization(env.DB, authorization, { now, expiredAt: now - AUTHORIZATION_SECONDS * 1000 });
   if (used.state !== "usable") return refused(used.state);
   const error = given.get("error");
   if (error !== null)
@@ -121,10 +119,10 @@ async function finish(context: ConnectionContext, given: URLSearchParams, owner:
   // Without one the connection would end in an hour.
   if (refreshToken === null) return refused("failed", "Qonto grants no refresh token: see the scope offline_access.");
   const tokens = { ...answer.tokens, refreshToken, scopes: scopes ?? wantedScopes(config.qonto.types) };
-  const bank = await findBank(tokens, context);
-  if ("why" in bank) return refused(bank.why, bank.cause);
-  const relayUrl = used.redirectUri.slice(0, -CALLBACK_PATH.length);
-  const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...bank }, context);
+  const found = await findOrganizationOf(tokens, context);
+  if ("why" in found) return refused(found.why, found.cause);
+  const relayUrl = new URL(used.redirectUri).origin;
+  const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...found }, context);
   return { state: "connected", connectionId: id, organizationName };
 }
 
@@ -139,31 +137,19 @@ function refused(why: Refusal, cause?: string): Caused {
   return { state: "refused", why, cause };
 }
 
-async function useBy(
-  { env, world }: ConnectionContext,
-  state: string,
-  owner: string | null,
-): Promise<UsedAuthorization> {
-  const now = world.now();
-  const authorization = { state, owner: await digestOf(owner ?? "") };
-  return useAuthorization(env.DB, authorization, { now, expiredAt: now - EXPIRES_AFTER_MS });
-}
-
-interface FoundBank {
+interface FoundOrganization {
   readonly organization: Organization;
   /** What changed before is history, by Qonto's clock, Unix milliseconds. */
   readonly historyUntil: number;
 }
 
 /** The organization that the tokens are for. */
-async function findBank(
+async function findOrganizationOf(
   { accessToken }: CompleteTokens,
   { config, world }: ConnectionContext,
-): Promise<FoundBank | { readonly why: "unavailable" | "failed"; readonly cause: string }> {
-  const { apiUrl, stagingToken } = config.qonto;
-  const staging = stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken };
-  const headers = { ...staging, authorization: `Bearer ${accessToken}` };
-  const client = new QontoClient({ baseUrl: apiUrl, headers, world });
+): Promise<FoundOrganization | { readonly why: "unavailable" | "failed"; readonly cause: string }> {
+  const headers = { ...stagingHeader(config.qonto), authorization: `Bearer ${accessToken}` };
+  const client = new QontoClient({ baseUrl: config.qonto.apiUrl, headers, world });
   try {
     const organization = await findOrganization(client);
     const answeredAt = client.answeredAtMs;
@@ -175,7 +161,7 @@ async function findBank(
   }
 }
 
-interface Connecting extends FoundBank {
+interface Connecting extends FoundOrganization {
   readonly tokens: CompleteTokens;
   readonly askedAt: number;
   readonly relayUrl: string;

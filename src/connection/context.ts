@@ -1,12 +1,11 @@
 import type { Counters } from "../domain/counters.ts";
-import type { Config, Env } from "../env.ts";
-import type { QontoApplication } from "../config.ts";
+import type { ConnectableConfig, Env } from "../env.ts";
 import type { World } from "../platform/world.ts";
 
 /** What work on a connection needs. */
 export interface ConnectionContext {
   readonly env: Pick<Env, "DB" | "EVENTS" | "RETRIES">;
-  readonly config: Config & { readonly qonto: QontoApplication };
+  readonly config: ConnectableConfig;
   readonly world: World;
 }
 

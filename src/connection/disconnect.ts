@@ -1,8 +1,13 @@
 import { logLine } from "../platform/log.ts";
 import { sleep } from "../platform/timeout.ts";
 import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
-import { deleteClaimedConnection } from "../store/connection-subscriptions.ts";
-import { type Connection, claimConnection, findConnection, releaseConnection } from "../store/connections.ts";
+import {
+  type Connection,
+  claimConnection,
+  deleteClaimedConnection,
+  findConnection,
+  releaseConnection,
+} from "../store/connections.ts";
 import { ConnectionFault, type ConnectionContext } from "./context.ts";
 import { openQonto } from "./open-qonto.ts";
 import { callbackUrlOf, ownAmong } from "./subscription-plan.ts";
@@ -64,7 +69,8 @@ async function removeSubscriptions(
   connection: Connection,
   context: ConnectionContext,
 ): Promise<number | "unavailable"> {
-  if (connection.status !== "connected") return 0;
+  // Tokens of the other environment are shown to nobody.
+  if (connection.status !== "connected" || connection.environment !== context.config.qonto.environment) return 0;
   const { id, relayUrl, subscriptions } = connection;
   const budget = { until: context.world.now() + WORK_MS, requests: MOST_REQUESTS };
   const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, context.world);

@@ -29,7 +29,7 @@ export interface FindContext {
   readonly db: Database;
   readonly connection: Pick<Connection, "organizationId" | "historyUntil">;
   readonly run: Pick<Run, "as_of" | "is_routine">;
-  /** The type has never been read whole: what changed before the organization was connected is history. */
+  /** The type has never been read whole: what has no date is history. */
   readonly isFirstReading: boolean;
   readonly now: number;
 }
@@ -90,8 +90,9 @@ function idsOf(found: readonly Found[]): string[] {
   return found.map(({ event }) => event.id);
 }
 
+/** Whenever it is found: an operator may ask for changes of years ago, and a new account may show its own. */
 function isHistory({ bankUpdatedAt }: Difference, { isFirstReading, connection }: FindContext): boolean {
-  return isFirstReading && (bankUpdatedAt === null || Date.parse(bankUpdatedAt) < connection.historyUntil);
+  return bankUpdatedAt === null ? isFirstReading : Date.parse(bankUpdatedAt) < connection.historyUntil;
 }
 
 function count(found: readonly Found[]): Differences {

@@ -1,12 +1,12 @@
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
-import { pauseConnection } from "../store/connection-tokens.ts";
 import {
   type Connection,
   type ConnectionToLookAfter,
   claimConnection,
   connectionsToLookAfter,
   findConnection,
+  pauseConnection,
   releaseConnection,
 } from "../store/connections.ts";
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";

@@ -1,11 +1,15 @@
 import * as oauth from "oauth4webapi";
 import type { QontoApplication } from "../config.ts";
+import { bounded } from "../platform/http.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import type { ConnectionContext } from "./context.ts";
 
 /** Qonto's OAuth server: docs.qonto.com/api-reference/business-api/authentication. Its answers are values, none is thrown. */
 
-export const ANSWERS_WITHIN_MS = 10_000;
+const ANSWERS_WITHIN_MS = 10_000;
+
+/** Tokens take a few kilobytes. */
+const LARGEST_ANSWER_BYTES = 100_000;
 
 /** As Qonto documents it. */
 const ACCESS_TOKEN_SECONDS = 3_600;
@@ -22,12 +26,12 @@ export interface GrantedTokens {
 
 /**
  * `refused`: Qonto has given nothing, for the reason that its error code names. `unavailable`: there was no answer, or none that
- * can be read. Then it may have exchanged what it was sent.
+ * can be read. Then it may have exchanged what it was sent, but not where it says that it had no time for it (429, 503).
  */
 export type TokenAnswer =
   | { readonly state: "granted"; readonly tokens: GrantedTokens }
   | { readonly state: "refused"; readonly code: string }
-  | { readonly state: "unavailable"; readonly why: string };
+  | { readonly state: "unavailable"; readonly why: string; readonly mayBeExchanged: boolean };
 
 type TokenContext = Pick<ConnectionContext, "world"> & { readonly config: { readonly qonto: QontoApplication } };
 
@@ -79,11 +83,16 @@ export async function exchangeCode(
 }
 
 /** Exchanges a refresh token for new tokens. Qonto takes it again for 60 s after its first use. */
-export async function exchangeRefreshToken(refreshToken: string, context: TokenContext): Promise<TokenAnswer> {
-  return request(context, async (server, client, authentication, options) => {
+export async function exchangeRefreshToken(
+  refreshToken: string,
+  answersWithinMs: number,
+  context: TokenContext,
+): Promise<TokenAnswer> {
+  const exchange: Exchange = async (server, client, authentication, options) => {
     const response = await oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, options);
     return oauth.processRefreshTokenResponse(server, client, response);
-  });
+  };
+  return request(context, exchange, answersWithinMs);
 }
 
 type Exchange = (
@@ -93,29 +102,38 @@ type Exchange = (
   options: oauth.TokenEndpointRequestOptions,
 ) => Promise<oauth.TokenEndpointResponse>;
 
-async function request({ config, world }: TokenContext, exchange: Exchange): Promise<TokenAnswer> {
+async function request(
+  { config, world }: TokenContext,
+  exchange: Exchange,
+  answersWithinMs = ANSWERS_WITHIN_MS,
+): Promise<TokenAnswer> {
   const application = config.qonto;
   const timeout = new AbortController();
   let answer: Response | null = null;
   const options: oauth.TokenEndpointRequestOptions = {
     signal: timeout.signal,
-    headers: application.stagingToken === null ? {} : { "x-qonto-staging-token": application.stagingToken },
-    // On the operator's own machine: QONTO_OAUTH_URL is https elsewhere.
+    headers: stagingHeader(application),
+    // On a developer's machine alone: src/config.ts takes no http elsewhere.
     [oauth.allowInsecureRequests]: application.oauthUrl.startsWith("http:"),
-    [oauth.customFetch]: async (url, init) => (answer = await world.fetch(url, init)),
+    [oauth.customFetch]: async (url, init) => (answer = bounded(await world.fetch(url, init), LARGEST_ANSWER_BYTES)),
   };
   const client = { client_id: application.clientId };
   const authentication = oauth.ClientSecretPost(application.clientSecret);
   const exchanged = await withTimeout(
     exchange(endpointsOf(application), client, authentication, options),
-    ANSWERS_WITHIN_MS,
+    answersWithinMs,
     world,
   );
   if (exchanged.state === "done") return { state: "granted", tokens: toTokens(exchanged.value) };
   timeout.abort();
   return exchanged.state === "late"
-    ? { state: "unavailable", why: "Qonto does not answer in time" }
+    ? { state: "unavailable", why: "Qonto does not answer in time", mayBeExchanged: true }
     : toRefusal(answer, exchanged.error);
+}
+
+/** Without it the sandbox takes no request, of the API neither. */
+export function stagingHeader({ stagingToken }: QontoApplication): Record<string, string> {
+  return stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken };
 }
 
 function endpointsOf({ oauthUrl }: QontoApplication) {
@@ -139,10 +157,12 @@ function toTokens({ access_token, expires_in, refresh_token, scope }: oauth.Toke
 function toRefusal(answer: Response | null, error: unknown): TokenAnswer {
   // What was not read would keep the connection.
   answer?.body?.cancel().catch(() => undefined);
-  if (answer === null) return { state: "unavailable", why: "Qonto cannot be reached" };
+  const unavailable = (why: string, mayBeExchanged = true) => ({ state: "unavailable", why, mayBeExchanged }) as const;
+  if (answer === null) return unavailable("Qonto cannot be reached");
   const { status } = answer;
-  if (status >= 500 || status === 429) return { state: "unavailable", why: `Qonto answers ${status}` };
-  if (status < 400) return { state: "unavailable", why: "Qonto's answer is not as documented" };
+  if (status === 429 || status === 503) return unavailable(`Qonto answers ${status}`, false);
+  if (status >= 500) return unavailable(`Qonto answers ${status}`);
+  if (status < 400) return unavailable("Qonto's answer is not as documented");
   const code = error instanceof oauth.ResponseBodyError ? error.error : "";
   return { state: "refused", code: isErrorCode(code) ? code : `HTTP ${status}` };
 }

@@ -1,6 +1,7 @@
 import { QontoClient, QontoRefusal } from "../qonto/api-client.ts";
 import type { Connection } from "../store/connections.ts";
 import type { ConnectionContext } from "./context.ts";
+import { stagingHeader } from "./oauth.ts";
 import { accessTokenOf, refreshTokens } from "./tokens.ts";
 
 /**
@@ -8,16 +9,16 @@ import { accessTokenOf, refreshTokens } from "./tokens.ts";
  * further one is thrown, as is every other refusal; beside the client's errors there is ConnectionFault.
  */
 export function openQonto(connection: Connection, context: ConnectionContext): QontoClient {
-  const { apiUrl, stagingToken, environment } = context.config.qonto;
+  const { qonto: application } = context.config;
   let current = connection;
   let mayReplace = true;
   return new QontoClient({
-    baseUrl: apiUrl,
-    headers: stagingToken === null ? {} : { "x-qonto-staging-token": stagingToken },
+    baseUrl: application.apiUrl,
+    headers: stagingHeader(application),
     authorization: {
       header: async () => {
         // Its token is not shown to a host of the other environment, which would refuse it.
-        if (current.environment !== environment)
+        if (current.environment !== application.environment)
           throw new QontoRefusal(401, `it is connected to the ${current.environment}.`);
         return `Bearer ${await accessTokenOf(current, context)}`;
       },

@@ -7,7 +7,7 @@ import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from
 import { type Item, idOf } from "../reconciliation/compare.ts";
 import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
 import { readPage } from "../reconciliation/read-page.ts";
-import { IncompleteListing, type Reading, beginReading } from "../reconciliation/reading.ts";
+import { IncompleteListing, type Reading, beginReading, withoutAccount } from "../reconciliation/reading.ts";
 import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
 import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
@@ -20,6 +20,7 @@ import {
   afterFailure,
   afterFault,
   afterPage,
+  afterRefusedAccount,
   beginRun,
   completeUntilOf,
   finishRun,
@@ -27,12 +28,12 @@ import {
   readLastRun,
   readProgress,
   sinceOf,
+  sinceOfNewAccounts,
 } from "./run.ts";
 
-/** A turn is what one run of the cron does for a reconciliation. */
-interface Turn {
+/** What one run of the cron works with. */
+interface ReconcileContext extends LookAfterContext {
   readonly connection: Connection;
-  readonly context: LookAfterContext;
   readonly budget: Budget;
   readonly qonto: QontoClient;
   readonly previous: LastRun | null;
@@ -47,29 +48,29 @@ export function isReconciliationDue({ reconciliation, reconciliationDueAt }: Con
 
 /**
  * Compares what the bank lists with what the relay has, and records what the relay lacks: page by page, as far
- * as the budget goes. The next turn goes on behind the last page that was recorded. Throws QontoRefusal and QontoUnavailable
- * when it has to wait for Qonto.
+ * as the budget goes. The next run of the cron goes on behind the last page that was recorded. Throws QontoRefusal and
+ * QontoUnavailable when it has to wait for Qonto.
  */
 export async function reconcileConnection(
   connection: Connection,
-  context: LookAfterContext,
+  surroundings: LookAfterContext,
   budget: Budget,
 ): Promise<void> {
-  const { world } = context;
+  const { world } = surroundings;
   const startedAt = world.now();
   let progress = readProgress(connection.reconciliation, startedAt);
-  const qonto = openQonto(connection, context);
+  const qonto = openQonto(connection, surroundings);
   const previous = readLastRun(connection.lastReconciliation);
-  const turn: Turn = { connection, context, budget, qonto, previous, startedAt };
+  const context: ReconcileContext = { ...surroundings, connection, budget, qonto, previous, startedAt };
   try {
     while (!isRead(progress.run) && hasBudget(budget, world.now())) {
-      progress = { run: await readOn(progress.run, turn), failures: 0, not_before: 0 };
+      progress = { run: await readOn(progress.run, context), failures: 0, not_before: 0 };
     }
-    if (isRead(progress.run)) await finish(progress.run, turn);
-    else logTurn("reconciliation.paused", progress.run, turn);
+    if (isRead(progress.run)) await finish(progress.run, context);
+    else logRun("reconciliation.paused", progress.run, context);
   } catch (error) {
-    if (error instanceof LeaseLost) return logTurn("reconciliation.left", progress.run, turn);
-    await postpone(progress, error, turn);
+    if (error instanceof LeaseLost) return logRun("reconciliation.left", progress.run, context);
+    await postpone(progress, error, context);
     throw error;
   }
 }
@@ -85,30 +86,30 @@ class LeaseLost extends Error {
 }
 
 /** Begins a run, or reads its next page. What it returns has been written down. */
-async function readOn(run: Run | null, turn: Turn): Promise<Run> {
-  if (run === null) return begin(turn);
+async function readOn(run: Run | null, context: ReconcileContext): Promise<Run> {
+  if (run === null) return begin(context);
   const [type] = run.types_left;
-  return type === undefined ? run : readNextPage(run, type, turn);
+  return type === undefined ? run : readNextPage(run, type, context);
 }
 
-async function begin(turn: Turn): Promise<Run> {
-  const { connection, context, previous } = turn;
-  const { id, accounts } = await askForOrganization(turn);
+async function begin(context: ReconcileContext): Promise<Run> {
+  const { connection, previous, qonto, config, world } = context;
+  const { id, accounts } = await askForOrganization(context);
   if (id !== connection.organizationId) throw new QontoRefusal(200, "the access token is of another organization.");
-  const { types, backfillDays } = context.config.qonto;
+  const { types, backfillDays } = config.qonto;
   const run = beginRun({
     types: listableTypes.filter((type) => types === null || types.includes(type)),
     previous,
     backfillDays,
     // By the slower clock: what changed since then is read again by the next run.
-    now: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),
+    now: Math.min(qonto.answeredAtMs ?? Infinity, world.now()),
     accountIds: accounts.map((account) => idOf("v1/accounts", account)),
     answers: { due_at: connection.reconciliationDueAt, since: connection.reconciliationSince },
   });
-  return record(run, nothingFound, turn);
+  return record(run, nothingFound, context);
 }
 
-function askForOrganization({ qonto, budget }: Turn) {
+function askForOrganization({ qonto, budget }: ReconcileContext) {
   budget.requests -= 1;
   return findOrganization(qonto);
 }
@@ -120,17 +121,18 @@ const nothingFound: Findings = {
   recovered: { missing: 0, drifted: 0 },
 };
 
-async function readNextPage(run: Run, type: string, turn: Turn): Promise<Run> {
-  const page = await readPageOf(run, type, turn);
-  if ("fault" in page) return record(afterFault(run, page.fault, page), nothingFound, turn);
+async function readNextPage(run: Run, type: string, context: ReconcileContext): Promise<Run> {
+  const { env, connection, previous, world } = context;
+  const page = await readPageOf(run, type, context);
+  if ("fault" in page) return record(afterFaultOf(run, page), nothingFound, context);
   const found = await findDifferences(type, page.fresh, {
-    db: turn.context.env.DB,
-    connection: turn.connection,
+    db: env.DB,
+    connection,
     run,
-    isFirstReading: completeUntilOf(type, turn.previous) === null,
-    now: turn.context.world.now(),
+    isFirstReading: completeUntilOf(type, previous) === null,
+    now: world.now(),
   });
-  return record(afterPage(run, { listed: page.fresh.length, next: page.next, ...found }), found, turn);
+  return record(afterPage(run, { listed: page.fresh.length, next: page.next, ...found }), found, context);
 }
 
 interface ReadPage {
@@ -142,42 +144,62 @@ interface ReadPage {
 interface TypeFault {
   readonly fault: string;
   readonly isCovered: boolean;
+  /** Of an account that Qonto refuses, while it lists the type; null: the type is at fault. */
+  readonly account: { readonly id: string; readonly next: Reading | null } | null;
 }
 
-async function readPageOf(run: Run, type: string, turn: Turn): Promise<ReadPage | TypeFault> {
+function afterFaultOf(run: Run, { fault, isCovered, account }: TypeFault): Run {
+  return account === null
+    ? afterFault(run, fault, { isCovered })
+    : afterRefusedAccount(run, account.id, fault, account.next);
+}
+
+async function readPageOf(run: Run, type: string, context: ReconcileContext): Promise<ReadPage | TypeFault> {
+  const reading = run.reading ?? beginReadingOf(run, type, context);
   try {
-    const reading = run.reading ?? beginReadingOf(run, type, turn);
     if (reading !== null) {
-      turn.budget.requests -= 1;
-      return await readPage(reading, turn.qonto);
+      context.budget.requests -= 1;
+      return await readPage(reading, context.qonto);
     }
-    const { shown, accounts } = await askForOrganization(turn);
+    const { shown, accounts } = await askForOrganization(context);
     return { fresh: type === "v1/accounts" ? accounts : [shown], next: null };
   } catch (error) {
-    const fault = faultOfType(error);
+    const fault = faultOfType(error, { type, reading, previous: context.previous });
     if (fault === null) throw error;
     return fault;
   }
 }
 
-function beginReadingOf(run: Run, type: string, { previous, context }: Turn): Reading | null {
-  const { backfillDays } = context.config.qonto;
+function beginReadingOf(run: Run, type: string, { previous, config }: ReconcileContext): Reading | null {
+  const { backfillDays } = config.qonto;
   const sinceMs = sinceOf(type, run, { previous, backfillDays });
-  return beginReading(type, { accountIds: run.account_ids, sinceMs, asOfMs: run.as_of });
+  const sinceMsOfAccounts = sinceOfNewAccounts(run, { previous, backfillDays });
+  return beginReading(type, { accountIds: run.account_ids, sinceMs, sinceMsOfAccounts, asOfMs: run.as_of });
+}
+
+interface BeingRead extends Pick<ReconcileContext, "previous"> {
+  readonly type: string;
+  readonly reading: Reading | null;
 }
 
 /** Null for an error that concerns all types, or may be over soon. */
-function faultOfType(error: unknown): TypeFault | null {
+function faultOfType(error: unknown, { type, reading, previous }: BeingRead): TypeFault | null {
   if (error instanceof TooManyResults || error instanceof IncompleteListing) {
-    return { fault: error.message, isCovered: true };
+    return { fault: error.message, isCovered: true, account: null };
   }
   if (!(error instanceof QontoRefusal) || error.status === 401) return null;
-  return { fault: error.message, isCovered: ![403, 404].includes(error.status) };
+  const fault = error.message;
+  if (![403, 404].includes(error.status)) return { fault, isCovered: true, account: null };
+  if (/\bscope\b/i.test(error.detail)) return { fault, isCovered: false, account: null };
+  const id = reading?.accounts[0] ?? null;
+  if (reading !== null && id !== null)
+    return { fault, isCovered: false, account: { id, next: withoutAccount(reading) } };
+  // What was listed before is expected to be listed again: nothing says that the token may not.
+  return { fault, isCovered: completeUntilOf(type, previous) !== null, account: null };
 }
 
 /** Writes down what was found and how far the run is, and announces what was missed. Throws LeaseLost. */
-async function record(run: Run, found: Findings, { connection, context }: Turn): Promise<Run> {
-  const { env, counters } = context;
+async function record(run: Run, found: Findings, { connection, env, counters, world }: ReconcileContext): Promise<Run> {
   const progress: Progress = { run, failures: 0, not_before: 0 };
   if (!(await recordPage(env.DB, connection, found, JSON.stringify(progress)))) throw new LeaseLost();
   for (const difference of ["missing", "drifted"] as const) {
@@ -188,16 +210,15 @@ async function record(run: Run, found: Findings, { connection, context }: Turn):
     if (kept > 0) counters.count(name, { difference, road: "history" }, kept);
   }
   const messages = found.missed.map(({ id, receivedAt }) => byId(id, firstLease(receivedAt)));
-  await announceEvents(env, messages, context.world);
+  await announceEvents(env, messages, world);
   return run;
 }
 
 /** Writes down what the run has found. It is told where webhooks were missed; a fill finds what was there before. */
-async function finish(run: Run, turn: Turn): Promise<void> {
-  const { connection, context } = turn;
-  const { env, world } = context;
+async function finish(run: Run, context: ReconcileContext): Promise<void> {
+  const { connection, env, world } = context;
   const now = world.now();
-  const result = finishRun(run, now);
+  const result = finishRun(run, context.previous, now);
   const finished = {
     result: JSON.stringify(result),
     reconciledUntil: isComplete(run) ? run.as_of : null,
@@ -207,7 +228,7 @@ async function finish(run: Run, turn: Turn): Promise<void> {
   const told = toldBy(run, connection, now);
   if (!(await finishReconciliation(env.DB, connection, finished, told))) throw new LeaseLost();
   if (told !== null) await announceOperationalEvent(env, told.id, world);
-  logTurn("reconciliation.finished", run, turn);
+  logRun("reconciliation.finished", run, context);
 }
 
 function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, now: number): OperationalEvent | null {
@@ -236,15 +257,18 @@ function isoAt(ms: number): string {
 const REFUSED_WAIT_MS = 900_000;
 
 /** Notes when Qonto is asked again. An error of another kind is one of the relay: then the next run of the cron tries again. */
-async function postpone(progress: Progress, error: unknown, { connection, context }: Turn): Promise<void> {
-  const { env, world } = context;
+async function postpone(
+  progress: Progress,
+  error: unknown,
+  { connection, env, world }: ReconcileContext,
+): Promise<void> {
   if (!(error instanceof QontoUnavailable || error instanceof QontoRefusal)) return;
   const askedWaitMs = error instanceof QontoRefusal ? REFUSED_WAIT_MS : (error.retryAfterSeconds ?? 0) * 1000;
   const postponed = afterFailure(progress, { now: world.now(), askedWaitMs, why: error.message });
   await writeReconciliation(env.DB, connection, JSON.stringify(postponed));
 }
 
-function logTurn(message: string, run: Run | null, { connection, context, startedAt }: Turn): void {
+function logRun(message: string, run: Run | null, { connection, world, startedAt }: ReconcileContext): void {
   const total = (name: "listed" | "missing" | "drifted") => run?.types.reduce((sum, one) => sum + one[name], 0);
   logLine("connection", {
     message,
@@ -257,6 +281,6 @@ function logTurn(message: string, run: Run | null, { connection, context, starte
     recovered: run === null ? undefined : run.recovered.missing + run.recovered.drifted,
     types_left: run?.types_left.length,
     faulty_types: run?.types.filter(({ fault }) => fault !== null).map(({ type }) => type),
-    duration_ms: context.world.now() - startedAt,
+    duration_ms: world.now() - startedAt,
   });
 }

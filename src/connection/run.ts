@@ -50,6 +50,7 @@ const run = z.object({
   answers: z.object({ due_at: z.number(), since: z.number().nullable() }),
   /** Only the hour is over: nothing says that a webhook was lost. */
   is_routine: z.boolean(),
+  /** Whose transactions are read: accounts that the organization had when it began, without those that Qonto refuses. */
   account_ids: z.array(z.string()),
   /** The first of them is being read. */
   types_left: z.array(z.string()),
@@ -62,7 +63,13 @@ const run = z.object({
 export type Run = z.output<typeof run>;
 
 /** What a finished run has found. */
-const lastRun = z.object({ ...runFields, finished_at: z.number(), next_due_at: z.number() });
+const lastRun = z.object({
+  ...runFields,
+  /** Whose transactions are known until `complete_until` of their type. */
+  account_ids: z.array(z.string()),
+  finished_at: z.number(),
+  next_due_at: z.number(),
+});
 
 export type LastRun = z.output<typeof lastRun>;
 
@@ -103,16 +110,33 @@ const OVERLAP_MS = MS_PER_HOUR;
 /** Qonto was founded in this year. */
 const FIRST_CHANGE_MS = Date.UTC(2016, 0, 1);
 
+const LISTED_BY_ACCOUNT = "v1/transactions";
+
+interface SinceContext {
+  readonly previous: LastRun | null;
+  readonly backfillDays: number;
+}
+
 /** Since when a type is read. A type that was never read whole is filled, whatever the kind of the run. */
 export function sinceOf(
   type: string,
   { as_of, answers }: Pick<Run, "as_of" | "answers">,
-  { previous, backfillDays }: { readonly previous: LastRun | null; readonly backfillDays: number },
+  { previous, backfillDays }: SinceContext,
 ): number {
   const completeUntil = completeUntilOf(type, previous);
-  const fillSince = type === "v1/transactions" ? as_of - backfillDays * MS_PER_DAY : FIRST_CHANGE_MS;
+  const fillSince = type === LISTED_BY_ACCOUNT ? as_of - backfillDays * MS_PER_DAY : FIRST_CHANGE_MS;
   const since = completeUntil === null ? fillSince : completeUntil - OVERLAP_MS;
   return answers.since === null ? since : Math.min(since, answers.since - OVERLAP_MS);
+}
+
+/** The transactions of an account that was not read by the run before are filled, whatever the others are read since. */
+export function sinceOfNewAccounts(
+  run: Run,
+  { previous, backfillDays }: SinceContext,
+): Readonly<Record<string, number>> {
+  const sinceMs = sinceOf(LISTED_BY_ACCOUNT, run, { previous: null, backfillDays });
+  const known = previous?.account_ids ?? [];
+  return Object.fromEntries(run.account_ids.filter((id) => !known.includes(id)).map((id) => [id, sinceMs]));
 }
 
 /** Until when the state of a type was known to equal the bank's after the run before; null: it has never been read whole. */
@@ -190,6 +214,15 @@ export function afterFault(run: Run, fault: string, { isCovered }: { readonly is
   return leaveCurrent(changeCurrent(run, (one) => ({ ...one, fault, is_covered: isCovered })));
 }
 
+/** After an account whose part of the list Qonto refuses: it is left out, and named. The others are read on. */
+export function afterRefusedAccount(run: Run, accountId: string, fault: string, next: Reading | null): Run {
+  const others = run.account_ids.filter((id) => id !== accountId);
+  if (others.length === 0) return afterFault(run, fault, { isCovered: false });
+  const named = changeCurrent(run, (one) => ({ ...one, fault: `Account ${accountId}: ${fault}`, is_covered: false }));
+  const nothing = { missing: 0, drifted: 0 };
+  return afterPage({ ...named, account_ids: others }, { listed: 0, differences: nothing, recovered: nothing, next });
+}
+
 function changeCurrent(run: Run, change: (one: ComparedType) => ComparedType): Run {
   const [current] = run.types_left;
   return { ...run, types: run.types.map((one) => (one.type === current ? change(one) : one)) };
@@ -209,13 +242,15 @@ export function isComplete({ types }: Pick<Run, "types">): boolean {
 }
 
 /** The next run is due in an hour. What could not be read this time may be readable soon. */
-export function finishRun(run: Run, now: number): LastRun {
-  const { kind, since, as_of, types } = run;
+export function finishRun(run: Run, previous: LastRun | null, now: number): LastRun {
+  const { kind, since, as_of, types, account_ids } = run;
+  const areRead = types.some((one) => one.type === LISTED_BY_ACCOUNT && one.complete_until === as_of);
   return {
     kind,
     since,
     as_of,
     types,
+    account_ids: areRead ? account_ids : (previous?.account_ids ?? []),
     finished_at: now,
     next_due_at: now + (isComplete(run) ? PAUSE_MS : FAULTY_PAUSE_MS),
   };

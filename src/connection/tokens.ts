@@ -8,7 +8,7 @@ import { type StoredTokens, beginRefresh, noteRefreshFailure, writeTokens } from
 import { type Connection, findConnection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
 import { type ConnectionContext, ConnectionFault, type LookAfterContext } from "./context.ts";
-import { ANSWERS_WITHIN_MS, type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
+import { type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
 
 /**
  * Qonto replaces a refresh token when it is used, and takes the old one for 60 s more. Later use of an old one may end the whole
@@ -27,8 +27,9 @@ const USED_UNTIL_BEFORE_MS = MS_PER_MINUTE;
 /** From an attempt's beginning until its request is sent. */
 const BEGINS_WITHIN_MS = 2_000;
 
-/** Nobody else takes up an attempt before its maker has Qonto's answer, or none. */
-const IN_PROGRESS_MS = BEGINS_WITHIN_MS + ANSWERS_WITHIN_MS;
+/** How long Qonto's answer is waited for. Behind several failures no other attempt follows that could bring a later one. */
+const ANSWERS_WITHIN_MS = 10_000;
+const ANSWERS_LATE_WITHIN_MS = 30_000;
 
 /** For so long Qonto takes a refresh token again. */
 const GRACE_MS = 60_000;
@@ -36,14 +37,11 @@ const GRACE_MS = 60_000;
 /** New tokens are written for so long: D1 stalls for 60 to 80 s. */
 const WRITTEN_WITHIN_MS = 120_000;
 
-/** Who began an attempt this long ago is not writing its tokens any more. */
-const ABANDONED_MS = IN_PROGRESS_MS + WRITTEN_WITHIN_MS;
-
-/** The message that looks whether the attempt has come to its end. */
-const WATCHDOG_SECONDS = 15;
+/** The message that looks whether the attempt has come to its end comes so long after it should have. */
+const WATCHDOG_AFTER_MS = 3_000;
 const WATCHDOG_TIMEOUT_MS = 1_000;
 
-/** After so many failures the grace is over. */
+/** After so many failures the grace is over. A later attempt that has no answer is repeated once within its own. */
 const RETRIES_IN_GRACE = 3;
 
 /** Pauses after the failures that follow. */
@@ -63,22 +61,36 @@ function isRefreshDue({ refreshAttemptedAt, refreshedAt, accessExpiresAt }: Conn
   return refreshAttemptedAt !== null || now >= accessExpiresAt - beforeMs;
 }
 
+function answersWithinMs({ refreshFailures }: Pick<Connection, "refreshFailures">): number {
+  return refreshFailures < RETRIES_IN_GRACE ? ANSWERS_WITHIN_MS : ANSWERS_LATE_WITHIN_MS;
+}
+
+/** From an attempt's beginning until its maker has Qonto's answer, or none. */
+function inProgressMs(connection: Pick<Connection, "refreshFailures">): number {
+  return BEGINS_WITHIN_MS + answersWithinMs(connection);
+}
+
 /**
- * Whether the refresh token may be sent to Qonto now. Between the end of the grace and that of the writing it gains nothing, and
- * would take the new tokens from one who is still writing them.
+ * Whether the refresh token may be sent to Qonto now. While its maker may still have an answer, or nobody knows, it gains nothing
+ * between the end of the grace and that of the writing, and would take the new tokens from one who is still writing them.
  */
 function mayRefresh(
-  { refreshAttemptedAt, pausedUntil }: Pick<Connection, "refreshAttemptedAt" | "pausedUntil">,
+  connection: Pick<Connection, "refreshAttemptedAt" | "refreshFailures" | "pausedUntil">,
   now: number,
 ): boolean {
+  const { refreshAttemptedAt, refreshFailures, pausedUntil } = connection;
   if (refreshAttemptedAt === null) return now >= pausedUntil;
   const ageMs = now - refreshAttemptedAt;
-  return (ageMs >= IN_PROGRESS_MS && ageMs <= GRACE_MS) || ageMs >= ABANDONED_MS;
+  // Its maker has noted that there was no answer: nobody is writing.
+  if (refreshFailures > 0 && pausedUntil > refreshAttemptedAt) return ageMs >= BEGINS_WITHIN_MS + ANSWERS_WITHIN_MS;
+  const inProgress = inProgressMs(connection);
+  return (ageMs >= inProgress && ageMs <= GRACE_MS) || ageMs >= inProgress + WRITTEN_WITHIN_MS;
 }
 
 /** Whether its maker may still be waiting for Qonto's answer. */
-function isInProgress({ refreshAttemptedAt }: Pick<Connection, "refreshAttemptedAt">, now: number): boolean {
-  return refreshAttemptedAt !== null && now - refreshAttemptedAt < IN_PROGRESS_MS;
+function isInProgress(connection: Pick<Connection, "refreshAttemptedAt" | "refreshFailures">, now: number): boolean {
+  const { refreshAttemptedAt } = connection;
+  return refreshAttemptedAt !== null && now - refreshAttemptedAt < inProgressMs(connection);
 }
 
 /** How long nothing is asked of Qonto after so many failures in a row. */
@@ -135,18 +147,18 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
   const now = world.now();
   if (!mayRefresh(seen, now)) {
     // Whoever began it may be gone, with a queue in memory, as that of `npm start`: the next run of the cron would be too late.
-    if (isInProgress(seen, now)) await sendWatchdog(seen.id, context);
+    if (isInProgress(seen, now)) await sendWatchdog(seen, context);
     return { state: "waiting" };
   }
   const refreshToken = await decrypt(config.encryptionKeys, seen.refreshToken, seen.id);
   if (refreshToken === null) return failUndecryptable(seen, context);
   const attempt = await beginRefresh(env.DB, seen, now);
   if (attempt === null) return foundOf(seen, context);
-  await sendWatchdog(seen.id, context);
+  await sendWatchdog(attempt, context);
   // A store was late: another isolate may take the attempt for interrupted before this one has its answer.
   if (world.now() - now > BEGINS_WITHIN_MS) return { state: "waiting" };
 
-  const answer = await exchangeRefreshToken(refreshToken, context);
+  const answer = await exchangeRefreshToken(refreshToken, answersWithinMs(attempt), context);
   switch (answer.state) {
     case "granted": {
       const { tokens } = answer;
@@ -155,9 +167,12 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
     }
     case "refused":
       if (answer.code === "invalid_grant") return lose(attempt, context);
-      return fail(attempt, { why: refusalText(answer.code), isOver: true }, context);
-    case "unavailable":
-      return fail(attempt, { why: `${answer.why}.`, isOver: false }, context);
+      return fail(attempt, { why: refusalText(answer.code), isRetriedInGrace: false }, context);
+    case "unavailable": {
+      const isRetriedInGrace =
+        attempt.refreshFailures < RETRIES_IN_GRACE || (answer.mayBeExchanged && seen.refreshAttemptedAt === null);
+      return fail(attempt, { why: `${answer.why}.`, isRetriedInGrace }, context);
+    }
   }
 }
 
@@ -202,8 +217,10 @@ async function foundOf(seen: Connection, { env }: ConnectionContext): Promise<Re
 }
 
 /** A queue that hangs does not keep the tokens from being refreshed: the cron looks after an interrupted attempt as well. */
-async function sendWatchdog(id: string, { env, world }: ConnectionContext): Promise<void> {
-  const sending = env.RETRIES.send({ kind: "refresh", connection_id: id }, { delaySeconds: WATCHDOG_SECONDS });
+async function sendWatchdog(attempt: Connection, { env, world }: ConnectionContext): Promise<void> {
+  const { id } = attempt;
+  const delaySeconds = (inProgressMs(attempt) + WATCHDOG_AFTER_MS) / 1000;
+  const sending = env.RETRIES.send({ kind: "refresh", connection_id: id }, { delaySeconds });
   const sent = await withTimeout(sending, WATCHDOG_TIMEOUT_MS, world);
   if (sent.state === "done") return;
   const error = sent.state === "failed" ? sent.error : new Error("The queue does not answer");
@@ -233,20 +250,23 @@ async function keepGranted(
 
 interface Failure {
   readonly why: string;
-  /** Qonto has not exchanged the token. If it may have, the attempt is made again while the old token is still taken. */
-  readonly isOver: boolean;
+  /** Qonto may have exchanged the token, so the attempt is made again while the old one is still taken. */
+  readonly isRetriedInGrace: boolean;
 }
 
-async function fail(attempt: Connection, { why, isOver }: Failure, context: ConnectionContext): Promise<Refresh> {
+async function fail(
+  attempt: Connection,
+  { why, isRetriedInGrace }: Failure,
+  context: ConnectionContext,
+): Promise<Refresh> {
   const { env, world } = context;
   const now = world.now();
   const counted = attempt.refreshFailures + 1;
-  const isRetriedInGrace = !isOver && counted <= RETRIES_IN_GRACE;
   const failures = isRetriedInGrace ? counted : Math.max(counted, RETRIES_IN_GRACE + 1);
   await noteRefreshFailure(env.DB, attempt, {
     refreshFailures: failures,
     refreshAttemptedAt: isRetriedInGrace ? attempt.refreshAttemptedAt : null,
-    pausedUntil: isRetriedInGrace ? attempt.pausedUntil : now + pauseMs(failures),
+    pausedUntil: isRetriedInGrace ? now : now + pauseMs(failures),
     lastError: why,
   });
   logLine("connection", {

@@ -1,4 +1,4 @@
-import { tryReadConfig } from "../env.ts";
+import { isConnectable, tryReadConfig } from "../env.ts";
 import { type Fields, logFailure, logLine } from "../platform/log.ts";
 import { writeCounters } from "../store/counters.ts";
 import { readCronState, writeCronState } from "../store/cron-state.ts";
@@ -38,10 +38,9 @@ async function settleQuarantine({ env, world }: CronRun): Promise<Fields> {
 
 /** Loaded by need: without an application of Qonto's there is nothing to look after. */
 async function lookAfterQonto({ env, config, world, counters }: CronRun): Promise<Fields> {
-  if (config === null || config.qonto === null) return {};
-  const { qonto } = config;
+  if (config === null || !isConnectable(config)) return {};
   const { lookAfterConnections } = await import("../connection/look-after.ts");
-  return lookAfterConnections({ env, config: { ...config, qonto }, world, counters });
+  return lookAfterConnections({ env, config, world, counters });
 }
 
 /** Every second run, to save a row: `/health` allows the cron some minutes. */

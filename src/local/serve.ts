@@ -20,6 +20,8 @@ interface ServeOptions {
 
 interface Serving {
   readonly url: string;
+  /** Runs the cron once more, to its end. */
+  readonly runCron: () => Promise<void>;
   /** Ends every process that was started. */
   readonly stop: () => Promise<void>;
 }
@@ -94,7 +96,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   }
   started.use(setInterval(() => void runCron().catch(printError), 60_000));
   const all = started.move();
-  return { url: `http://localhost:${port}`, stop: () => all.disposeAsync() };
+  return { url: `http://localhost:${port}`, runCron, stop: () => all.disposeAsync() };
 }
 
 /** Prints a remark for each variable that is not read as it is written. Throws for one that the relay cannot use. */

@@ -10,18 +10,44 @@ export interface Answer {
   readonly text: string;
 }
 
+/** An isolate has 128 MB for all that it does, so what answers without end would end its other work too. */
+class AnswerTooLarge extends Error {
+  override readonly name = "AnswerTooLarge";
+}
+
+interface OneRequest extends Omit<RequestInit, "redirect"> {
+  /** A larger answer is none. Without it there is no bound. */
+  readonly mostBytes?: number;
+}
+
 /** Sends one request. A redirect is an answer: the credentials are not for the host behind it. */
 export async function send(
   url: string,
-  init: Omit<RequestInit, "redirect">,
+  { mostBytes = Infinity, ...init }: OneRequest,
   world: Pick<World, "fetch">,
 ): Promise<Outcome> {
   try {
     const response = await world.fetch(url, { ...init, redirect: "manual" });
-    return { status: response.status, headers: response.headers, text: await response.text() };
+    const text = await bounded(response, mostBytes).text();
+    return { status: response.status, headers: response.headers, text };
   } catch (error) {
     return { status: null, reason: networkReason(error) };
   }
+}
+
+/** The same answer, whose body fails behind so many bytes, as they are after decompression. */
+export function bounded(response: Response, mostBytes: number): Response {
+  const { body, status, headers } = response;
+  if (body === null || mostBytes === Infinity) return response;
+  let size = 0;
+  const counting = new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      size += piece.length;
+      if (size > mostBytes) throw new AnswerTooLarge();
+      controller.enqueue(piece);
+    },
+  });
+  return new Response(body.pipeThrough(counting), { status, headers });
 }
 
 /** With one slash between them: a path without it would make another host of the address. */
@@ -58,6 +84,7 @@ export function dateOf({ headers }: Pick<Answer, "headers">): number | null {
 export function networkReason(error: unknown): string {
   if (!(error instanceof Error)) return "the connection failed";
   if (error.name === "TimeoutError") return NO_ANSWER_IN_TIME;
+  if (error instanceof AnswerTooLarge) return "the answer is too large";
   if (error.cause instanceof Error) return networkReason(error.cause);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   return (reasons[code] ?? code) || "the connection failed";

@@ -31,8 +31,14 @@ const LARGEST_PAGE = 100;
 /** Qonto lists no more results of one query than this. */
 export const MOST_RESULTS = 10_000;
 
+/** A hundred items take a fraction of it. */
+const LARGEST_ANSWER_BYTES = 8_000_000;
+
 /** Of an error's text, which others write, so much is kept. */
 const DETAIL_CHARACTERS = 200;
+
+/** Shorter ones are in half of all sentences. */
+const SHORTEST_SECRET = 6;
 
 /** An access token that can be renewed. */
 interface Authorization {
@@ -44,7 +50,7 @@ interface Authorization {
 
 export interface QontoAccess {
   readonly baseUrl: string;
-  /** Sent with each request. */
+  /** Sent with each request. Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Null: the credentials are among the headers. */
   readonly authorization?: Authorization | null;
@@ -73,14 +79,14 @@ export class QontoRefusal extends Error {
   readonly detail: string;
 
   constructor(status: number, detail: string, code: string | null = null) {
-    super(`Qonto ${status < 300 ? "answers" : "refuses"} (${status}): ${detail}`);
+    super(`Qonto ${verbOf(status)} (${status}): ${detail}`);
     this.status = status;
     this.detail = detail;
     this.code = code;
   }
 }
 
-/** Qonto did not answer, has a fault of its own, or limits the rate: the same call may succeed later. */
+/** Qonto did not answer, or not with JSON, has a fault of its own, or limits the rate: the same call may succeed later. */
 export class QontoUnavailable extends Error {
   override readonly name = "QontoUnavailable";
   /** Null: there was no answer. */
@@ -89,10 +95,14 @@ export class QontoUnavailable extends Error {
   readonly retryAfterSeconds: number | null;
 
   constructor(status: number | null, why: string, retryAfterSeconds: number | null = null) {
-    super(status === null ? `Qonto's API does not answer: ${why}.` : `Qonto refuses (${status}): ${why}`);
+    super(status === null ? `Qonto's API does not answer: ${why}.` : `Qonto ${verbOf(status)} (${status}): ${why}`);
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;
   }
+}
+
+function verbOf(status: number): string {
+  return status < 300 ? "answers" : "refuses";
 }
 
 /** A query that has more results than Qonto lists. */
@@ -125,7 +135,8 @@ export const firstPlace: Place = { page: 1, promisedBy: null };
 interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
-  readonly body?: object;
+  /** Its `secret` is one. */
+  readonly body?: { readonly secret?: unknown };
 }
 
 /**
@@ -139,6 +150,8 @@ export class QontoClient {
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
   #clockAheadMs: number | null = null;
+  /** What was sent and no error shows, also where Qonto's repeats it. */
+  readonly #secrets = new Set<string>();
 
   constructor(access: QontoAccess) {
     const { world } = access;
@@ -261,6 +274,7 @@ export class QontoClient {
     if (outcome.status < 200 || outcome.status > 299) throw this.#errorOf(outcome, json);
     const parsed = schema.safeParse(json);
     if (parsed.success) return parsed.data;
+    if (json === undefined) throw new QontoUnavailable(outcome.status, "its answer is no JSON, or was cut off.");
     const place = parsed.error.issues[0]?.path.join(".") || "no JSON object";
     throw new QontoRefusal(outcome.status, `its answer is not as documented (${place}).`);
   }
@@ -287,22 +301,31 @@ export class QontoClient {
   async #sendOnce({ method, path, body }: ApiRequest): Promise<Outcome> {
     const { baseUrl, headers, authorization, world, spacingMs } = this.#access;
     if (spacingMs > 0) await this.#keepApart(spacingMs);
-    const init = {
-      method,
-      headers: {
-        accept: "application/json",
-        ...headers,
-        ...(authorization === null ? {} : { authorization: await authorization.header() }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
+    const sent: Readonly<Record<string, string>> = {
+      accept: "application/json",
+      ...headers,
+      ...(authorization === null ? {} : { authorization: await authorization.header() }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
     };
+    this.#keepSecrets(sent, body?.secret);
+    const init = { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) };
     const outcome = await this.#sendInTime(joined(baseUrl, path), init);
     const dateMs = outcome.status === null ? null : dateOf(outcome);
     if (outcome.status === null || dateMs === null) return outcome;
     this.#clockAheadMs = dateMs - world.now();
     if (outcome.status >= 200 && outcome.status < 300) this.#answeredAtMs = dateMs;
     return outcome;
+  }
+
+  #keepSecrets(headers: Readonly<Record<string, string>>, secret: unknown): void {
+    const token = headers["authorization"]?.replace(/^\S+ /, "");
+    for (const one of [token, headers["x-qonto-staging-token"], secret]) {
+      if (typeof one === "string" && one.length >= SHORTEST_SECRET) this.#secrets.add(one);
+    }
+  }
+
+  #withoutSecrets(text: string): string {
+    return [...this.#secrets].reduce((hidden, secret) => hidden.replaceAll(secret, "[secret]"), text);
   }
 
   async #sendInTime(url: string, init: RequestInit): Promise<Outcome> {
@@ -312,7 +335,7 @@ export class QontoClient {
       timeout.abort(new DOMException("Qonto does not answer in time", "TimeoutError")),
     );
     try {
-      return await send(url, { ...init, signal: timeout.signal }, world);
+      return await send(url, { ...init, signal: timeout.signal, mostBytes: LARGEST_ANSWER_BYTES }, world);
     } finally {
       clearTimer();
     }
@@ -339,7 +362,7 @@ export class QontoClient {
 
   #errorOf(answer: Answer, json: unknown): QontoRefusal | QontoUnavailable {
     const { status } = answer;
-    const { detail, code } = describeErrors(json);
+    const { detail, code } = describeErrors(json, (text) => this.#withoutSecrets(text));
     return status === 429 || status >= 500
       ? new QontoUnavailable(status, detail, this.#retryAfterSeconds(answer))
       : new QontoRefusal(status, detail, code);
@@ -376,14 +399,18 @@ const errorBody = z.union([
 ]);
 
 /** Qonto's two forms of an error, `{code, detail, source}` and `{errors: […]}`, as a sentence; the code is the first one's. */
-function describeErrors(body: unknown): { readonly detail: string; readonly code: string | null } {
+function describeErrors(
+  body: unknown,
+  withoutSecrets: (text: string) => string,
+): { readonly detail: string; readonly code: string | null } {
   const errors = errorBody.safeParse(body).data?.errors ?? [];
   const sentences = errors.flatMap(({ code, detail, message, source }) => {
     const text = detail ?? message ?? code;
     const place = source?.pointer ?? source?.parameter;
     return text === undefined ? [] : [place === undefined ? text : `${text.replace(/\.$/, "")} (${place})`];
   });
-  const detail = sentences.length === 0 ? "it does not say why" : shortened(sentences.join("; ").replace(/\.$/, ""));
+  const said = withoutSecrets(sentences.join("; ").replace(/\.$/, ""));
+  const detail = sentences.length === 0 ? "it does not say why" : shortened(said);
   return { detail: `${detail}.`, code: errors[0]?.code ?? null };
 }
 

@@ -31,6 +31,8 @@ type List = z.output<typeof list>;
 export const readingSchema = z.object({
   type: z.string(),
   sinceMs: z.number(),
+  /** By account, where it is another. */
+  sinceMsOfAccounts: z.record(z.string(), z.number()),
   asOfMs: z.number(),
   /** Accounts that are left, the current one first; null: the type is listed for all of them. */
   accounts: z.array(z.string().nullable()),
@@ -62,30 +64,37 @@ export const DIGEST_CHARACTERS = 11;
 /** Of more items the oldest are dropped, and may count as fresh again: a reading is at most about 110 KB of JSON. */
 const MOST_DIGESTS = MOST_RESULTS;
 
+interface BankToRead {
+  readonly accountIds: readonly string[];
+  readonly sinceMs: number;
+  /** By account, where it is another. */
+  readonly sinceMsOfAccounts?: Readonly<Record<string, number>>;
+  readonly asOfMs: number;
+}
+
 /**
  * Begins to read what Qonto lists of a type: what has changed since, where it can be asked by time; else everything. Null for
  * the two types that come with the organization. `asOfMs`: when the run began, by Qonto's clock.
  */
 export function beginReading(
   type: string,
-  bank: { readonly accountIds: readonly string[]; readonly sinceMs: number; readonly asOfMs: number },
+  { accountIds, sinceMs, sinceMsOfAccounts = {}, asOfMs }: BankToRead,
 ): Reading | null {
   const listing = listingOf(type);
   if (listing === undefined) return null;
-  const { accountIds, sinceMs, asOfMs } = bank;
-  return {
-    type,
-    sinceMs,
-    asOfMs,
-    accounts: listing.ofAccount === undefined ? [null] : [...accountIds],
-    windows: allWindows(type, sinceMs),
-    list: newList(),
-    before: "",
-    fault: null,
-  };
+  const accounts = listing.ofAccount === undefined ? [null] : [...accountIds];
+  const times = { type, sinceMs, sinceMsOfAccounts: { ...sinceMsOfAccounts }, asOfMs, accounts };
+  return { ...times, windows: allWindows(times), list: newList(), before: "", fault: null };
 }
 
-function allWindows(type: string, sinceMs: number): (Window | null)[] {
+/** Of the first account that is left. */
+function allWindows({
+  type,
+  sinceMs: sinceMsOfOthers,
+  sinceMsOfAccounts,
+  accounts: [account = null],
+}: Pick<Reading, "type" | "sinceMs" | "sinceMsOfAccounts" | "accounts">): (Window | null)[] {
+  const sinceMs = (account === null ? undefined : sinceMsOfAccounts[account]) ?? sinceMsOfOthers;
   return listingOf(type)?.changed === undefined ? [null] : [{ fromMs: sinceMs, toMs: null }];
 }
 
@@ -133,7 +142,7 @@ export interface Step {
 
 /**
  * A list is read again while it shows fewer items than Qonto counts: where items tie in its order, or move while it is read, a
- * page repeats one and leaves out another.
+ * page repeats one and leaves out another. If it can be asked by time, it is then read in shorter times.
  */
 export function afterPage(
   reading: Reading,
@@ -183,6 +192,9 @@ function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
   if (expected === null || (!hasShrunk && count >= expected)) return { next: nextList(reading), again: null };
   const why = hasShrunk ? "Qonto's list became shorter while it was read" : `Qonto lists ${count} of ${expected}`;
   if (reads === MOST_READS) {
+    // Between fewer pages less can move: what changes often is never seen whole in a long time.
+    const shorter = reading.list.page > 1 ? inShorterTimes(reading) : null;
+    if (shorter !== null) return { next: shorter, again: why };
     return { next: { ...reading, fault: `${why}; it was read ${reads} times.` }, again: null };
   }
   const again = { ...firstPlace, reads: reads + 1, readItems: 0, expected: null, hasShrunk: false };
@@ -191,11 +203,14 @@ function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
 
 /** The next time of the same account, or the next account; null after the last. */
 function nextList(reading: Reading): Reading | null {
-  const { type, sinceMs } = reading;
   const windows = reading.windows.slice(1);
-  if (windows.length > 0) return withNewList(reading, windows);
+  return windows.length > 0 ? withNewList(reading, windows) : withoutAccount(reading);
+}
+
+/** Leaves the account that is being read, and goes on with the next one; null after the last. */
+export function withoutAccount(reading: Reading): Reading | null {
   const accounts = reading.accounts.slice(1);
-  return accounts.length === 0 ? null : { ...withNewList(reading, allWindows(type, sinceMs)), accounts };
+  return accounts.length === 0 ? null : { ...withNewList(reading, allWindows({ ...reading, accounts })), accounts };
 }
 
 /** What was seen is remembered, so that the items of the instant between two times are fresh once. */

@@ -2,7 +2,7 @@ import { parseMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { delaySecondsUntil } from "../deliver/drain-messages.ts";
 import type { DeliverContext } from "../deliver/context.ts";
-import type { Config, Env } from "../env.ts";
+import { type Config, type Env, isConnectable } from "../env.ts";
 import { writeCronState } from "../store/cron-state.ts";
 import { drainDestination } from "./drain-destination.ts";
 
@@ -44,8 +44,7 @@ export async function consumeRetries(batch: MessageBatch, context: RetryContext)
 
 /** Loaded by need: few relays are connected, and none by its first message. */
 async function finishRefreshOf(connectionId: string, { env, config, world, counters }: RetryContext): Promise<void> {
-  const { qonto } = config;
-  if (qonto === null) return;
+  if (!isConnectable(config)) return;
   const { finishRefresh } = await import("../connection/tokens.ts");
-  await finishRefresh(connectionId, { env, config: { ...config, qonto }, world, counters });
+  await finishRefresh(connectionId, { env, config, world, counters });
 }

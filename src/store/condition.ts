@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { type ConnectionState, connectionStates, readConnectionStates } from "./connection-states.ts";
+import { type ConnectionHealth, connectionHealthOf, readConnectionHealth } from "./connection-health.ts";
 import { COUNTED_AT_MOST } from "./destination-deliveries.ts";
 import { oldestDueOfSql } from "./drain.ts";
 import { appliedMigrationsSql } from "./migrations.ts";
@@ -20,7 +20,7 @@ export interface Condition {
   readonly openCircuits: readonly { readonly destinationId: string; readonly since: number }[];
   /** Counted since the time that was asked for. */
   readonly recentDeadLetters: number;
-  readonly connections: readonly ConnectionState[];
+  readonly connections: readonly ConnectionHealth[];
   /** Null when D1 does not say. */
   readonly databaseBytes: number | null;
 }
@@ -58,7 +58,7 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
       db.prepare(oldestDueSql),
       db.prepare(openCircuitsWithPendingSql),
       db.prepare(recentDeadLettersSql).bind(deadLettersSince),
-      connectionStates(db),
+      connectionHealthOf(db),
     ]);
     return {
       missingMigrations: missingAmong(migrationNames(applied)),
@@ -67,7 +67,7 @@ export async function readCondition(db: Database, deadLettersSince: number): Pro
         oldestDueAt: dueRow.parse(due?.results[0]).dueAt,
         openCircuits: rowsOf(openCircuitRow, openCircuits),
         recentDeadLetters: countRow.parse(deadLetters?.results[0]).messages,
-        connections: readConnectionStates(connections),
+        connections: readConnectionHealth(connections),
         databaseBytes: databaseBytesOf(deadLetters),
       },
     };

@@ -78,7 +78,7 @@ export const endConnectionSql = `
   WHERE id = ?1 AND refreshed_at = ?2 AND (status = 'connected' OR (status = 'expired' AND ?3 = 'revoked'))`;
 
 /** Of an event: it is recorded by the end of a connection, and by no repetition of it. */
-const HAS_JUST_ENDED = "EXISTS (SELECT 1 FROM connections WHERE id = ?13 AND status = ?14 AND ended_at = ?15)";
+const hasJustEndedSql = "EXISTS (SELECT 1 FROM connections WHERE id = ?13 AND status = ?14 AND ended_at = ?15)";
 
 interface End {
   readonly status: "expired" | "revoked";
@@ -97,7 +97,7 @@ export async function endConnection(
 ): Promise<boolean> {
   const { ended } = await writeAll(db, {
     ended: db.prepare(endConnectionSql).bind(id, refreshedAt, status, at, lastError),
-    event: recordOperationalEvent(db, event, { sql: HAS_JUST_ENDED, parameters: [id, status, at] }),
+    event: recordOperationalEvent(db, event, { sql: hasJustEndedSql, parameters: [id, status, at] }),
   });
   return ended.changes > 0;
 }

@@ -1,7 +1,7 @@
-import { type OperationalEvent } from "../domain/operational-event.ts";
+import type { OperationalEvent } from "../domain/operational-event.ts";
 import { writeAll } from "./batch.ts";
-import { type Database, write } from "./database.ts";
-import type { Connection, ConnectionSubscription } from "./connections.ts";
+import { type Connection, type ConnectionSubscription, holdsLeaseSql } from "./connections.ts";
+import type { Database } from "./database.ts";
 import { recordOperationalEvent } from "./operational-events.ts";
 
 /** What a check of a connection's subscriptions has seen and done. */
@@ -13,12 +13,12 @@ export interface CheckedSubscriptions {
   readonly restored: OperationalEvent | null;
 }
 
-/** ?5: when reconciliation is due, at the latest. */
+/** ?6: since when reconciliation is due. A request of its own: a run that was due or in progress before may have read too early. */
 export const noteSubscriptionsSql = `
   UPDATE connections SET
     subscriptions = ?3,
     subscriptions_due_at = iif(subscriptions_due_at = ?4, ?5, subscriptions_due_at),
-    reconciliation_due_at = min(reconciliation_due_at, ifnull(?6, reconciliation_due_at))
+    reconciliation_due_at = ifnull(?6, reconciliation_due_at)
   WHERE id = ?1 AND lease_until = ?2`;
 
 /** Notes them, if the caller still has the lease of the connection. */
@@ -31,19 +31,8 @@ export async function noteSubscriptions(
     .prepare(noteSubscriptionsSql)
     .bind(id, leaseUntil, JSON.stringify(subscriptions), subscriptionsDueAt, dueAt, restored?.receivedAt ?? null);
   const told =
-    restored === null ? [] : [recordOperationalEvent(db, restored, { sql: isLeasedSql, parameters: [id, leaseUntil] })];
+    restored === null
+      ? []
+      : [recordOperationalEvent(db, restored, { sql: holdsLeaseSql, parameters: [id, leaseUntil] })];
   await writeAll(db, { noted, told });
-}
-
-const isLeasedSql = "EXISTS (SELECT 1 FROM connections WHERE id = ?13 AND lease_until = ?14)";
-
-export const deleteClaimedConnectionSql = "DELETE FROM connections WHERE id = ?1 AND lease_until = ?2";
-
-/** Removes a connection, its tokens too. False: the lease has expired, and another may have the connection. */
-export async function deleteClaimedConnection(
-  db: Database,
-  { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
-): Promise<boolean> {
-  const { meta } = await write(db, db.prepare(deleteClaimedConnectionSql).bind(id, leaseUntil));
-  return meta.changes > 0;
 }

@@ -83,10 +83,3 @@ export async function reencryptTokens(
   const values = [to.accessToken, to.refreshToken];
   await write(db, db.prepare(reencryptTokensSql).bind(id, refreshedAt, refreshToken, ...values));
 }
-
-export const pauseConnectionSql = "UPDATE connections SET paused_until = ?2 WHERE id = ?1";
-
-/** Keeps the cron from asking anything of Qonto for this connection until then. */
-export async function pauseConnection(db: Database, id: string, until: number): Promise<void> {
-  await write(db, db.prepare(pauseConnectionSql).bind(id, until));
-}

@@ -19,12 +19,14 @@ const subscription = z.object({
 
 export type ConnectionSubscription = z.output<typeof subscription>;
 
+export const connectionStatus = z.enum(["connected", "expired", "revoked"]);
+
 const connectionRow = z.object({
   id: z.string(),
   organizationId: z.string(),
   organizationName: z.string().nullable(),
   environment: z.enum(["production", "sandbox"]),
-  status: z.enum(["connected", "expired", "revoked"]),
+  status: connectionStatus,
   endedAt: z.number().nullable(),
   /** Origin of the relay, as `https://relay.example.com`. */
   relayUrl: z.string(),
@@ -125,9 +127,13 @@ export async function claimConnection(
 }
 
 export const releaseConnectionSql = `
-  UPDATE connections SET lease_until = ?3, last_error = ?4 WHERE id = ?1 AND lease_until = ?2`;
+  UPDATE connections SET lease_until = ?3, last_error = iif(status = 'connected', ?4, last_error)
+  WHERE id = ?1 AND lease_until = ?2`;
 
-/** Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. */
+/**
+ * Gives it back, unless another has it by now. `lastError`: what stopped the work; null when it succeeded. One that has ended keeps
+ * the sentence that says so.
+ */
 export async function releaseConnection(
   db: Database,
   { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
@@ -137,8 +143,29 @@ export async function releaseConnection(
   await write(db, db.prepare(releaseConnectionSql).bind(id, leaseUntil, now, lastError));
 }
 
+/** As a condition of a statement that records an event, behind its parameters: one that has lost the lease records nothing. */
+export const holdsLeaseSql = "EXISTS (SELECT 1 FROM connections WHERE connections.id = ?13 AND lease_until = ?14)";
+
+export const pauseConnectionSql = "UPDATE connections SET paused_until = ?2 WHERE id = ?1";
+
+/** Keeps the cron from asking anything of Qonto for this connection until then. */
+export async function pauseConnection(db: Database, id: string, until: number): Promise<void> {
+  await write(db, db.prepare(pauseConnectionSql).bind(id, until));
+}
+
 export const deleteConnectionSql = "DELETE FROM connections WHERE id = ?1";
 
 export async function deleteConnection(db: Database, id: string): Promise<void> {
   await write(db, db.prepare(deleteConnectionSql).bind(id));
+}
+
+export const deleteClaimedConnectionSql = "DELETE FROM connections WHERE id = ?1 AND lease_until = ?2";
+
+/** Removes a connection, its tokens too. False: the lease has expired, and another may have the connection. */
+export async function deleteClaimedConnection(
+  db: Database,
+  { id, leaseUntil }: Pick<Connection, "id" | "leaseUntil">,
+): Promise<boolean> {
+  const { meta } = await write(db, db.prepare(deleteClaimedConnectionSql).bind(id, leaseUntil));
+  return meta.changes > 0;
 }

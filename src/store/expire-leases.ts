@@ -25,8 +25,15 @@ export const expireDeliveryLeasesSql = `
   UPDATE deliveries SET next_attempt_at = 0
   WHERE destination_id IN (SELECT id FROM destinations) AND ${isLeasedSql}`;
 
+export const expireConnectionLeasesSql = "UPDATE connections SET lease_until = 0";
+
 /** Expires every lease. */
 export async function expireLeases(db: D1Database): Promise<void> {
-  // The drains first: their deliveries tell them.
-  await db.batch([db.prepare(expireEventsSql), db.prepare(expireDrainsSql), db.prepare(expireDeliveryLeasesSql)]);
+  await db.batch([
+    db.prepare(expireEventsSql),
+    // Before their deliveries, which tell them.
+    db.prepare(expireDrainsSql),
+    db.prepare(expireDeliveryLeasesSql),
+    db.prepare(expireConnectionLeasesSql),
+  ]);
 }

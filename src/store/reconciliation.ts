@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RelayEvent } from "../domain/event.ts";
 import { type BatchResult, writeAll } from "./batch.ts";
-import type { Connection } from "./connections.ts";
+import { type Connection, holdsLeaseSql } from "./connections.ts";
 import { type Database, write } from "./database.ts";
 import { eventColumns, eventParameters, eventValues, matchingIdsSql } from "./events.ts";
 import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
@@ -15,9 +15,6 @@ import { rowsOf } from "./rows.ts";
  * that D1 has kept waiting for so long that another took over writes nothing more.
  */
 type Lease = Pick<Connection, "id" | "leaseUntil">;
-
-/** Behind the parameters of an event. */
-const holdsLeaseSql = "EXISTS (SELECT 1 FROM connections WHERE connections.id = ?13 AND lease_until = ?14)";
 
 /** As the receiver records an event, but a second time counts nothing: it is no second arrival. */
 export const recordMissedSql = `

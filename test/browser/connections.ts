@@ -83,6 +83,7 @@ function lastRun(asOf: number): LastRun {
     kind: "changes",
     since: asOf - 2 * HOUR_MS,
     as_of: asOf,
+    account_ids: ["account"],
     finished_at: asOf + 3_000,
     next_due_at: asOf + HOUR_MS,
     types: [

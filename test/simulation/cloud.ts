@@ -171,7 +171,12 @@ export class Cloud {
    * Makes a call of the Worker to something outside. Some moments later `take` has its effect, and says the answer and when
    * it arrives, unless a fault occurs.
    */
-  call<Value>(door: Door, what: () => string, take: () => Answer<Value>, signal?: AbortSignal | null): Promise<Value> {
+  call<Value>(
+    door: Door,
+    what: () => string,
+    take: () => Answer<Value | PromiseLike<Value>>,
+    signal?: AbortSignal | null,
+  ): Promise<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
     const invocation = this.caller;
     const fault = this.faults.next(door, this.agenda.now, invocation?.kind ?? "nobody");
@@ -335,7 +340,7 @@ function nameOf(invocation: Invocation | null): string {
 }
 
 function errorOf(door: Door, kind: "fails" | "fails_passingly"): Error {
-  if (door === "network") return new TypeError("Network connection lost.");
+  if (door === "network" || door === "qonto") return new TypeError("Network connection lost.");
   return new Error(
     kind === "fails"
       ? "D1_ERROR: D1 DB is overloaded. Requests queued for too long."

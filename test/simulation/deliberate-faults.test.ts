@@ -14,7 +14,7 @@ it.each(deliberateFaults)("can be done to the source: $title", (fault) => {
   expect(applyFault(fault, source)).not.toBe(source);
 });
 
-/** Few histories show each: one of the state, two versions, a group, a drain, the cron, retention. */
+/** Few histories show each: one of the state, two versions, a group, a drain, the cron, retention, a connection. */
 const found = [
   "An older event overwrites a newer state",
   "Two versions of a resource can be equal",
@@ -22,6 +22,8 @@ const found = [
   "An exclusive drain does not release its destination",
   "Events that a dead consumer had claimed get no message",
   "Retention leaves the deliveries of what it deletes",
+  "The subscription of another relay counts as the relay's own",
+  "History is delivered",
 ];
 
 const MOST_SEEDS = 200;

@@ -1,3 +1,4 @@
+import { connectionFaults } from "./deliberate-faults/connection.ts";
 import { cronFaults } from "./deliberate-faults/cron.ts";
 import type { DeliberateFault } from "./deliberate-faults/deliberate-fault.ts";
 import { fanOutFaults } from "./deliberate-faults/fan-out.ts";
@@ -14,4 +15,5 @@ export const deliberateFaults: readonly DeliberateFault[] = [
   ...retryFaults,
   ...cronFaults,
   ...operatorFaults,
+  ...connectionFaults,
 ];

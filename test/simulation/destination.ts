@@ -93,6 +93,8 @@ export class SimulatedDestination {
   id = "";
   /** Ids of events that an operator has replayed to it, whether it wants them or not. */
   readonly asked = new Set<string>();
+  /** Whether an operator has replayed to it whatever it lacks, which includes the past. */
+  hasAskedForPast = false;
   /** Whether it was created late, paused or removed: then it may lack some events. */
   mayLackEvents = false;
   /** Whether its circuit breaker was open at some time. */
@@ -120,9 +122,11 @@ export class SimulatedDestination {
   wants({ id, type }: Pick<PlannedEvent, "id" | "type">): boolean {
     const { types } = this.planned;
     return (
-      types === null ||
+      (types === null && !type.startsWith("relay.")) ||
       this.asked.has(id) ||
-      types.some((pattern) => (pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type))
+      (types ?? []).some((pattern) =>
+        pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type,
+      )
     );
   }
 

@@ -22,7 +22,21 @@ export interface PlannedEvent {
   readonly keepsSignature: boolean;
   /** Sent by somebody who does not know the secrets. */
   readonly isForged: boolean;
+  /** Of the subscription that it is sent for; absent: the one that the relay was given. */
+  readonly secret?: string;
+  /** A state from before the organization was connected: no destination gets it unless an operator replays it. */
+  readonly isHistory?: boolean;
 }
+
+/** What is readable, sent at once, and once. */
+export const sentOnce = {
+  isReadable: true,
+  sentAfterMs: 0,
+  sentAgainAfterMs: [],
+  heldUpMs: 0,
+  keepsSignature: false,
+  isForged: false,
+} as const;
 
 type Content = Pick<PlannedEvent, "id" | "isReadable" | "source" | "type" | "body">;
 
@@ -120,7 +134,8 @@ function drawRegistration(chance: Chance, index: number): Content {
 }
 
 /** The headers of a body that Qonto sends at a time, in Unix milliseconds. */
-export function signedHeaders({ source, body, isForged }: PlannedEvent, at: number): Record<string, string> {
+export function signedHeaders(event: PlannedEvent, at: number): Record<string, string> {
+  const { source, body, isForged, secret: secretOfSubscription = BUSINESS_SECRET } = event;
   const hmac = (secret: string, text: string) =>
     createHmac("sha256", isForged ? "guessed" : secret)
       .update(text)
@@ -130,7 +145,7 @@ export function signedHeaders({ source, body, isForged }: PlannedEvent, at: numb
     "content-type": "application/json",
     "content-length": String(Buffer.byteLength(body)),
     ...(source === "business"
-      ? { "x-qonto-signature": `t=${t},v1=${hmac(BUSINESS_SECRET, `${t}.${body}`)}` }
+      ? { "x-qonto-signature": `t=${t},v1=${hmac(secretOfSubscription, `${t}.${body}`)}` }
       : { "qonto-sha256-signature": hmac(ONBOARDING_SECRET, body) }),
   };
 }

@@ -3,7 +3,7 @@ import type { SqliteDatabase } from "./sqlite-database.ts";
 
 /** The latest state that a set of events comes to, in whatever order they arrive, worked out by the contract's words alone. */
 export function expectedState(events: readonly PlannedEvent[]): string {
-  const readable = events.filter(({ isReadable }) => isReadable);
+  const readable = events.filter(({ isReadable, type }) => isReadable && !type.startsWith("relay."));
   return toText(
     latestResources(readable.filter(({ source }) => source === "business")),
     readable.filter(({ source }) => source === "onboarding").map(toStage),
@@ -30,24 +30,29 @@ function toText(resources: readonly object[], stages: readonly object[]): string
     .join("\n");
 }
 
+/** Of a resource of another type. */
+const changes = ["created", "updated"];
+
 /** An event replaces the state if it is newer: version instant, `created_at`, lifecycle rank, id. */
 function latestResources(events: readonly PlannedEvent[]): object[] {
   const newest = new Map<string, { readonly version: string; readonly row: object }>();
   for (const { id, type, body } of events) {
     const { organization_id, created_at, data } = JSON.parse(body);
-    const rank = lifecycles[type]?.indexOf(data.event) ?? 0;
-    const version = [data.updated_at, created_at, rank, id].join(" ");
-    const key = [organization_id, type, data.id].join(" ");
+    const rank = (lifecycles[type] ?? changes).indexOf(data.event);
+    const version_at = data.updated_at ?? data.revoked_at ?? created_at;
+    const resource_id = data.client_id ?? data.id;
+    const version = [version_at, created_at, rank + 1, id].join(" ");
+    const key = [organization_id, type, resource_id].join(" ");
     if (version <= (newest.get(key)?.version ?? "")) continue;
     newest.set(key, {
       version,
       row: {
         organization_id,
         type,
-        resource_id: data.id,
-        event: data.event,
+        resource_id,
+        event: data.event ?? null,
         deleted: data.event === "deleted" ? 1 : 0,
-        version_at: data.updated_at,
+        version_at,
         event_id: id,
         data: dataIn(body),
       },

@@ -1,9 +1,10 @@
 import type { Chance } from "./chance.ts";
 
-/** All that the Worker calls: D1, its queues, and the network to the destinations. */
+/** All that each Worker calls: D1, its queues, and the network to the destinations. */
 const doors = ["database", "events", "retries", "dead_letters", "network"] as const;
 
-export type Door = (typeof doors)[number];
+/** And Qonto, to which few relays are connected. */
+export type Door = (typeof doors)[number] | "qonto";
 
 /** Who makes a call. */
 export type Caller = "request" | "fan-out" | "retry" | "dead-letter" | "cron" | "api" | "nobody";
@@ -28,7 +29,11 @@ const kinds = [
   "twice",
 ] as const;
 
-type FaultKind = (typeof kinds)[number];
+export type FaultKind = (typeof kinds)[number];
+
+export function drawKind(chance: Chance): FaultKind {
+  return chance.pick(kinds);
+}
 
 /** Says what goes wrong with the next call at a door, and when isolates are lost for no reason of theirs. */
 export interface Faults {

@@ -4,16 +4,20 @@ import { Checks } from "./checks.ts";
 import { Cloud, type MakeIsolate } from "./cloud.ts";
 import { createD1Binding } from "./d1-binding.ts";
 import type { SimulatedDestination } from "./destination.ts";
-import { checkEnd, checkLedger } from "./end-checks.ts";
+import { drawConnectionFaults } from "./connection-faults.ts";
+import { SimulatedConnections, connectionVariables } from "./connections.ts";
+import { GOOD_AGAIN_MS, checkEnd, checkLedger } from "./end-checks.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, drawForgeries } from "./events.ts";
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
 import type { RelayModule } from "./load-relay.ts";
 import { noteMigrationsSql } from "./migrated-database.ts";
 import { SimulatedNetwork } from "./network.ts";
+import { whatIsOpen } from "./open-work.ts";
 import { ADMIN_TOKEN, SimulatedOperator } from "./operator.ts";
 import { SimulatedQonto } from "./qonto.ts";
 import { type SimulatedQueues, makeQueues } from "./queues.ts";
+import { titleOf, withoutStack } from "./trace-text.ts";
 import type { SqlStatement } from "./d1-binding.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
@@ -38,6 +42,12 @@ const RETENTION_MS = 36 * 86_400_000;
 const OLD_KEYS = "simulated-encryption-key";
 const NEW_KEYS = "another-encryption-key,simulated-encryption-key";
 
+/** How many of the histories have organizations that are connected to Qonto. */
+const CONNECTED_SHARE = 0.15;
+
+/** Their tokens, subscriptions and states are looked after from time to time. */
+const CONNECTED_GOOD_AGAIN_MS = 6 * 3_600_000;
+
 export interface Played {
   /** What was wrong; null for nothing. */
   readonly violation: string | null;
@@ -51,7 +61,12 @@ export async function playHistory(
   seed: number,
   trace: ((line: string) => void) | null = null,
 ): Promise<Played> {
-  const history = new History(relay, db, { chance: new Chance(seed), chanceOfSchema: new Chance(~seed) }, trace);
+  const chances = {
+    chance: new Chance(seed),
+    chanceOfSchema: new Chance(~seed),
+    chanceOfConnections: new Chance(seed ^ 0x2a2a2a2a),
+  };
+  const history = new History(relay, db, chances, trace);
   // Where an error was thrown, only a trace tells; the relay throws them by the thousand.
   const { stackTraceLimit } = Error;
   if (trace === null) Error.stackTraceLimit = 0;
@@ -72,7 +87,12 @@ class History {
   readonly #chance: Chance;
   /** Of its own: where the schema is there, a seed plays what it played without this. */
   readonly #chanceOfSchema: Chance;
+  /** Null where no organization is connected. Its chance is its own for the same reason. */
+  readonly #connections: SimulatedConnections | null = null;
+  readonly #chanceOfConnections: Chance;
   readonly #stormMs: number;
+  /** From then on nothing is wrong, and nothing new happens. */
+  readonly #calmFrom: number;
   readonly #events: readonly PlannedEvent[];
   readonly #agenda: Agenda;
   readonly #cloud: Cloud;
@@ -92,13 +112,18 @@ class History {
   constructor(
     relay: RelayModule,
     db: SqliteDatabase,
-    { chance, chanceOfSchema }: { readonly chance: Chance; readonly chanceOfSchema: Chance },
+    {
+      chance,
+      chanceOfSchema,
+      chanceOfConnections,
+    }: Record<"chance" | "chanceOfSchema" | "chanceOfConnections", Chance>,
     trace: ((line: string) => void) | null,
   ) {
     this.#relay = relay;
     this.#db = db;
     this.#chance = chance;
     this.#chanceOfSchema = chanceOfSchema;
+    this.#chanceOfConnections = chanceOfConnections;
     this.#stormMs = drawStormMs(chance);
     this.#events = drawEvents(chance, this.#stormMs);
     db.empty();
@@ -107,13 +132,19 @@ class History {
     this.#cloud = cloud;
     relay.onLog((line) => cloud.note(() => `log ${JSON.stringify(line, withoutStack)}`));
     this.#queues = makeQueues(cloud);
-    const calmFrom = MIDDAY + this.#stormMs;
-    this.#qonto = new SimulatedQonto(cloud, calmFrom);
-    this.#operator = new SimulatedOperator(cloud, db, this.#destinations, calmFrom);
+    const stormEnds = MIDDAY + this.#stormMs;
+    this.#qonto = new SimulatedQonto(cloud, stormEnds);
+    this.#operator = new SimulatedOperator(cloud, db, this.#destinations, stormEnds);
+    const events = new Map(this.#events.map((event) => [event.id, event]));
+    if (chanceOfConnections.happens(CONNECTED_SHARE)) {
+      const ends = { cloud, db, qonto: this.#qonto, operator: this.#operator };
+      this.#connections = new SimulatedConnections(ends, chanceOfConnections, (event) => events.set(event.id, event));
+    }
+    this.#calmFrom = Math.max(stormEnds, MIDDAY + (this.#connections?.bankMs ?? 0));
     const seen = {
       db,
       destinations: this.#destinations,
-      events: new Map(this.#events.map((event) => [event.id, event])),
+      events,
       replays: () => this.#operator.replays,
     };
     this.#network = new SimulatedNetwork({ ...seen, cloud, heldTwice: this.#queues.events.heldTwice });
@@ -123,6 +154,7 @@ class History {
       disturbances: () => cloud.disturbances,
       acknowledged: this.#qonto.acknowledged,
       sendings: this.#qonto.sendings,
+      adopt: (id) => this.#connections?.checks.adopt(id) ?? false,
       now: () => this.#agenda.now,
     });
   }
@@ -134,12 +166,14 @@ class History {
   async play(): Promise<void> {
     const chance = this.#chance;
     this.#operator.createSome(chance.pick([1, 1, 1, 2, 2, 3]));
+    if (this.#connections !== null) this.#operator.createListening();
     while (!this.#operator.isDone || this.#cloud.busy > 0) await this.#step();
     for (const event of [...this.#events, ...drawForgeries(chance, this.#stormMs)]) this.#qonto.plan(event);
     this.#operator.planActions(this.#stormMs);
     this.#operator.tidyUpFrom(this.#stormMs + 10_000);
     const faults = drawFaults(chance, { from: this.#agenda.now, ms: this.#stormMs });
     this.#cloud.faults = faults;
+    if (this.#connections !== null) this.#connect(this.#connections, faults);
     // What goes well needs no cron.
     if (faults.isNone) this.#qonto.endsRequests = false;
     else this.#disturb(faults);
@@ -149,12 +183,23 @@ class History {
       db: this.#db,
       cloud: this.#cloud,
       qonto: this.#qonto,
-      events: this.#events,
+      events: [...this.#events, ...(this.#connections?.events ?? [])],
       destinations: this.#destinations,
       heldTwice: this.#queues.events.heldTwice,
-      calmMs: this.#agenda.now - MIDDAY - this.#stormMs,
+      calmMs: this.#agenda.now - this.#calmFrom,
+      goodAgainMs: this.#connections === null ? GOOD_AGAIN_MS : CONNECTED_GOOD_AGAIN_MS,
     });
-    if (chance.happens(0.04)) await this.#growOld();
+    await this.#connections?.checks.checkEnd(this.#relay.decrypt);
+    if (this.#connections === null && chance.happens(0.04)) await this.#growOld();
+  }
+
+  #connect(connections: SimulatedConnections, faults: Faults): void {
+    this.#cloud.faults = drawConnectionFaults(this.#chanceOfConnections, faults);
+    connections.checks.subscriptions.keys = this.#encryptionKeys.split(",");
+    connections.connect();
+    connections.plan();
+    // Tokens, subscriptions and states are the cron's work.
+    if (faults.isNone) this.#planCron(this.#chanceOfConnections.whole(0, CRON_MS));
   }
 
   /** Weeks later what is delivered has been deleted; what is pending or dead has not. */
@@ -272,54 +317,47 @@ class History {
     if (encrypted === undefined) return;
     this.#oldKeyPrefix = String(encrypted["secret"]).split(".", 2).join(".");
     this.#encryptionKeys = NEW_KEYS;
+    if (this.#connections !== null) this.#connections.checks.subscriptions.keys = NEW_KEYS.split(",");
     this.#cloud.deploy();
   }
 
   #planCron(ms: number): void {
     this.#agenda.add(ms, () => {
-      const isCalm = this.#agenda.now - MIDDAY > this.#stormMs + 600_000;
+      const isCalm = this.#agenda.now > this.#calmFrom + (this.#connections === null ? 600_000 : 240_000);
       this.#planCron(isCalm ? LATER_CRON_MS : CRON_MS);
-      const controller = { cron: "* * * * *", scheduledTime: this.#agenda.now, noRetry: () => undefined };
-      const invocation = this.#cloud.start(
-        "cron",
-        ({ relay, bindings }) => relay.scheduled(controller as ScheduledController, bindings),
-        () => {
-          cutOff();
-          this.#cronRuns += 1;
-        },
-      );
-      const cutOff = this.#agenda.add(CRON_ENDS_MS, () => this.#cloud.cutOff(invocation));
+      for (let runs = this.#connections?.drawCronRuns() ?? 1; runs > 0; runs -= 1) this.#runCron();
     });
   }
 
+  #runCron(): void {
+    const controller = { cron: "* * * * *", scheduledTime: this.#agenda.now, noRetry: () => undefined };
+    const invocation = this.#cloud.start(
+      "cron",
+      ({ relay, bindings }) => relay.scheduled(controller as ScheduledController, bindings),
+      () => {
+        cutOff();
+        this.#cronRuns += 1;
+      },
+    );
+    const cutOff = this.#agenda.add(CRON_ENDS_MS, () => this.#cloud.cutOff(invocation));
+  }
+
   #isAtRest(): boolean {
-    const isCalm = this.#agenda.now - MIDDAY > this.#stormMs;
+    const isCalm = this.#agenda.now > this.#calmFrom;
     return isCalm && this.#cloud.busy === 0 && this.#qonto.isDone && this.#whatIsOpen() === "";
   }
 
   /** What has yet to happen before everything is settled; empty when nothing has. */
   #whatIsOpen(): string {
-    const isThere = (sql: string, ...parameters: string[]) =>
-      this.#db.query(`${sql} LIMIT 1`, ...parameters).length > 0;
-    const messages = Object.values(this.#queues).reduce((sum, queue) => sum + queue.messages.size, 0);
-    const old = this.#oldKeyPrefix;
-    const isDisturbed = !this.#cloud.faults.isNone;
-    const open = {
-      "Qonto has not been answered": !this.#qonto.isDone,
-      "messages wait": messages > 0,
-      "invocations are in progress": this.#cloud.busy > 0,
-      "deliveries are pending": isThere("SELECT 1 FROM deliveries WHERE status = 'pending'"),
-      "events are not dispatched": isThere(isUndispatchedSql),
-      "replays are not finished": isThere("SELECT 1 FROM replays WHERE finished_at IS NULL"),
-      "the operator has things to do": !this.#operator.isDone,
-      "copies in quarantine wait": isDisturbed && isThere("SELECT 1 FROM quarantine WHERE settled_at IS NULL"),
-      "secrets are encrypted with the old key":
-        old !== null && isThere("SELECT 1 FROM destinations WHERE substr(secret, 1, length(?1)) = ?1", old),
-    };
-    return Object.entries(open)
-      .filter(([, isOpen]) => isOpen)
-      .map(([what]) => what)
-      .join(", ");
+    return whatIsOpen({
+      db: this.#db,
+      cloud: this.#cloud,
+      queues: Object.values(this.#queues),
+      qonto: this.#qonto,
+      operator: this.#operator,
+      connections: this.#connections,
+      oldKeyPrefix: this.#oldKeyPrefix,
+    });
   }
 
   readonly #makeIsolate: MakeIsolate = () => {
@@ -328,7 +366,8 @@ class History {
       setTimer: this.#cloud.setTimer,
       random: () => this.#chance.number(),
       randomBytes: (length: number) => this.#chance.bytes(length),
-      fetch: this.#network.fetch,
+      fetch: (url: string, init: RequestInit) =>
+        this.#connections?.serves(url) === true ? this.#connections.fetch(url, init) : this.#network.fetch(url, init),
     };
     return {
       relay: this.#relay.createRelay(world),
@@ -341,6 +380,7 @@ class History {
         QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
         ADMIN_TOKEN,
         ENCRYPTION_KEYS: this.#encryptionKeys,
+        ...(this.#connections === null ? {} : connectionVariables),
       },
     };
   };
@@ -352,23 +392,9 @@ class History {
       () => {
         this.#checks.afterCall(statements);
         if (this.#db.lacksTables) this.#cloud.disturb();
-        return { value: this.#db.execute(statements), afterMs: this.#cloud.latencyMs() };
+        const value = this.#db.execute(statements);
+        this.#connections?.checks.afterCall(statements);
+        return { value, afterMs: this.#cloud.latencyMs() };
       },
     );
-}
-
-const isUndispatchedSql = `
-  SELECT 1 FROM events WHERE recipients IS NULL OR EXISTS (
-    SELECT 1 FROM json_each(events.recipients) AS recipient WHERE recipient.value IS NULL AND NOT EXISTS (
-      SELECT 1 FROM deliveries WHERE deliveries.destination_id = recipient.key
-        AND deliveries.received_at = events.received_at AND deliveries.event_id = events.id))`;
-
-/** Of an error's text the first line: the rest says where the simulation was called from. */
-function withoutStack(key: string, value: unknown): unknown {
-  return key === "error" && typeof value === "string" ? value.split("\n", 1)[0] : value;
-}
-
-/** Enough of a statement to tell which it is. */
-function titleOf(sql = ""): string {
-  return sql.trim().replaceAll(/\s+/g, " ").slice(0, 60);
 }

@@ -56,6 +56,8 @@ export class SimulatedNetwork {
         cloud.accuse(`${eventId} came to ${url} without its signature`);
       }
       if (event !== undefined && !destination.wants(event)) cloud.accuse(`${url} got ${eventId}, a ${event.type}`);
+      if (event?.isHistory === true && !destination.hasAskedForPast)
+        cloud.accuse(`${url} got ${eventId}, which is history`);
       const { status, afterMs, headers: answered = {} } = destination.take(eventId, cloud.agenda.now);
       return { value: { status, answered }, afterMs };
     };

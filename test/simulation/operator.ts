@@ -64,6 +64,16 @@ export class SimulatedOperator {
     for (let index = many; index > 0; index -= 1) this.#plan(0, () => this.#create());
   }
 
+  /** A destination that is told what the relay has to say. */
+  createListening(): void {
+    this.#plan(0, () => this.#create(["relay.*"]));
+  }
+
+  /** Plans one request. */
+  planCall(ms: number, ...call: readonly [method: string, path: string, body?: object]): void {
+    this.#plan(ms, () => this.#call(...call));
+  }
+
   /** Plans some actions during the storm. */
   planActions(stormMs: number): void {
     const { chance } = this.#cloud;
@@ -109,9 +119,10 @@ export class SimulatedOperator {
     });
   }
 
-  async #create(): Promise<SimulatedDestination> {
+  async #create(types?: readonly string[]): Promise<SimulatedDestination> {
     const { agenda, chance } = this.#cloud;
-    const planned = drawDestination(chance, this.#destinations.length + 1);
+    const drawn = drawDestination(chance, this.#destinations.length + 1);
+    const planned = types === undefined ? drawn : { ...drawn, types };
     const destination = new SimulatedDestination(planned, chance, this.#calmFrom);
     this.#destinations.push(destination);
     const answered = await this.#call("POST", "/api/destinations", toSettings(planned));
@@ -185,6 +196,7 @@ export class SimulatedOperator {
 
   async #replay(to: SimulatedDestination, which: "failed" | "missing" | "all"): Promise<void> {
     // What a new destination lacks may be in its fan-out.
+    if (which !== "failed") to.hasAskedForPast = true;
     this.#replayed(which === "all" || (which === "missing" && to.mayLackEvents) ? [to] : []);
     await this.#call("POST", `/api/destinations/${to.id}/replay`, { since: "2026-03-01T00:00:00Z", which });
   }
@@ -193,7 +205,9 @@ export class SimulatedOperator {
   async #replayEvent(to: SimulatedDestination | null): Promise<void> {
     const [event] = this.#cloud.chance.some(this.#db.query("SELECT id FROM events"), 1);
     if (event === undefined) return;
-    this.#replayed(to === null ? this.#destinations : [to]);
+    const all = to === null ? this.#destinations : [to];
+    this.#replayed(all);
+    for (const destination of all) destination.hasAskedForPast = true;
     const id = String(event["id"]);
     to?.asked.add(id);
     await this.#call("POST", `/api/events/${id}/replay`, to === null ? {} : { destination_id: to.id });

@@ -151,7 +151,7 @@ describe("the application at Qonto", () => {
 
   it("is at other addresses, without a slash at the end", () => {
     const addresses = { QONTO_API_URL: "http://127.0.0.1:9000/", QONTO_OAUTH_URL: "https://oauth.example.com//" };
-    expect(read({ ...application, ...addresses })).toMatchObject({
+    expect(read({ ...application, ...addresses, ALLOW_PRIVATE_DESTINATIONS: "true" })).toMatchObject({
       apiUrl: "http://127.0.0.1:9000",
       oauthUrl: "https://oauth.example.com",
     });
@@ -175,6 +175,14 @@ describe("the application at Qonto", () => {
     [{ QONTO_BACKFILL_DAYS: "0" }, "QONTO_BACKFILL_DAYS must be a whole number from 1 to 3650"],
     [{ QONTO_API_URL: "thirdparty.qonto.com" }, "QONTO_API_URL must be an http or https URL"],
     [{ QONTO_OAUTH_URL: "ftp://oauth.qonto.com" }, "QONTO_OAUTH_URL must be an http or https URL"],
+    [
+      { QONTO_API_URL: "http://thirdparty.qonto.com" },
+      "QONTO_API_URL must be https: http counts only with ALLOW_PRIVATE_DESTINATIONS=true",
+    ],
+    [
+      { QONTO_OAUTH_URL: "HTTP://oauth.qonto.com" },
+      "QONTO_OAUTH_URL must be https: http counts only with ALLOW_PRIVATE_DESTINATIONS=true",
+    ],
   ])("is none while %o is set, which is said and stops no webhook", (changes, message) => {
     const config = parseConfig({ ...set, QONTO_WEBHOOK_SECRETS: "", ...application, ...changes });
     expect(config.qonto).toBeNull();

@@ -1,7 +1,8 @@
 import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
 import { type LastRun, type Run, readLastRun, readProgress } from "../../connection/run.ts";
-import { readConfig } from "../../env.ts";
+import type { ConnectionContext } from "../../connection/context.ts";
+import { isConnectable, readConfig } from "../../env.ts";
 import type { World } from "../../platform/world.ts";
 import { type Connection, deleteConnection, findConnection } from "../../store/connections.ts";
 import { requestReconciliation } from "../../store/reconciliation.ts";
@@ -14,6 +15,15 @@ import { audited } from "./audited.ts";
 /** A run of the cron ends within it. */
 const BUSY_SECONDS = "30";
 
+/** Throws `not_configured` without an application at Qonto. */
+export function connectionContext({ env }: Pick<ActionContext, "env">, world: World): ConnectionContext {
+  const config = readConfig(env);
+  if (!isConnectable(config)) {
+    throw refuse("not_configured", { detail: "QONTO_CLIENT_ID and QONTO_CLIENT_SECRET are not set." });
+  }
+  return { env, config, world };
+}
+
 /**
  * Has the cron compare the state of a connection with the bank's, and its subscriptions with those at Qonto, in its next run.
  * `since`: Unix milliseconds; null: since the last reconciliation. Throws `not_configured` and `not_connected`.
@@ -25,9 +35,7 @@ export async function reconcileConnection(
   since: number | null,
 ): Promise<void> {
   const { status } = await existingConnection(c, id);
-  if (readConfig(c.env).qonto === null) {
-    throw refuse("not_configured", { detail: "QONTO_CLIENT_ID is not set: the relay cannot ask Qonto." });
-  }
+  const { env } = connectionContext(c, world);
   if (status !== "connected") {
     const ended = status === "expired" ? "has expired" : "was revoked";
     const detail = `This connection ${ended}. Connect the organization again on the console's page Qonto.`;
@@ -37,7 +45,7 @@ export async function reconcileConnection(
     action: "connection.reconciled",
     subject: id,
     make: async () => {
-      if (!(await requestReconciliation(c.env.DB, id, { now: world.now(), since }))) throw notFound("connection");
+      if (!(await requestReconciliation(env.DB, id, { now: world.now(), since }))) throw notFound("connection");
     },
     after: () => ({ since: since === null ? null : isoTime(since) }),
   });
@@ -56,9 +64,9 @@ export async function removeConnection(c: ActionContext, world: World, id: strin
     before: { organization_id, organization_name, environment, status },
     make: async () => {
       const { env } = c;
-      const { qonto, ...config } = readConfig(env);
-      if (qonto === null) return deleteConnection(env.DB, id);
-      const outcome = await disconnect(found, { env, config: { ...config, qonto }, world });
+      const config = readConfig(env);
+      if (!isConnectable(config)) return deleteConnection(env.DB, id);
+      const outcome = await disconnect(found, { env, config, world });
       if (outcome === "busy") throw refuse("connection_busy", { headers: { "retry-after": BUSY_SECONDS } });
       if (outcome === "unavailable") throw refuse("qonto_unavailable");
     },

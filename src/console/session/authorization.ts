@@ -1,5 +1,6 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
+import { AUTHORIZATION_SECONDS } from "../../connection/authorize.ts";
 import type { World } from "../../platform/world.ts";
 import { callbackAddress } from "../addresses.ts";
 import { type ConsoleContext, type Credential, credential } from "../requests.ts";
@@ -11,9 +12,6 @@ import { type Keys, readSignedValue, signValue } from "./signed.ts";
  * began the authorization, and binds the authorization to the browser. Only the callback gets it.
  */
 const COOKIE = "relay_qonto";
-
-/** As long as an authorization may take. */
-const AUTHORIZATION_SECONDS = 600;
 
 const authorization = z.object({
   /** Random. The store has the digest of it beside the authorization. */

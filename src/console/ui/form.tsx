@@ -166,6 +166,8 @@ export function Select({ options, value, ...field }: SelectProps) {
 }
 
 interface ConfirmProps {
+  /** In a live region: it stays open. */
+  readonly id?: string;
   readonly action: string;
   /** The action, on the summary and on the button. */
   readonly label: string;
@@ -175,9 +177,16 @@ interface ConfirmProps {
 }
 
 /** An action that asks first, without JavaScript. The children say what it would do. */
-export function Confirm({ action, label, kind = "danger", fields = [], children }: PropsWithChildren<ConfirmProps>) {
+export function Confirm({
+  id,
+  action,
+  label,
+  kind = "danger",
+  fields = [],
+  children,
+}: PropsWithChildren<ConfirmProps>) {
   return (
-    <details class="confirm">
+    <details class="confirm" id={id}>
       <summary class={`button button-${kind === "danger" ? "danger" : "plain"}`}>{`${label} …`}</summary>
       <div class="card stack">
         <p>{children}</p>

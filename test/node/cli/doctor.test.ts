@@ -815,6 +815,7 @@ describe("a connected relay", () => {
     const examined = await scene.examine({ qonto: skipped("There is none.", "Set it.") });
     expect(faultsOf(examined)).toEqual([]);
     expect(outcomes(examined)).toMatchObject({ connection: "passed", subscription: "skipped", types: "skipped" });
+    expect(resultOf(examined, "subscription")).toMatchObject({ why: expect.stringContaining("see `connection`") });
   });
 
   it("keeps its own subscription, which a token of another client does not list", async () => {

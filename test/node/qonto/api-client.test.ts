@@ -239,11 +239,36 @@ describe("an error", () => {
     expect(error).toMatchObject({ name: "QontoRefusal", status: 200, detail: "its answer is not as documented (id)." });
   });
 
+  it.each(["", '{"id": "1", "na', "<!doctype html><title>Be right back</title>"])(
+    "is over soon when a 2xx has no JSON: %s",
+    async (body) => {
+      const error = await failing({ status: 200, body });
+      expect(error).toMatchObject({
+        name: "QontoUnavailable",
+        message: "Qonto answers (200): its answer is no JSON, or was cut off.",
+      });
+    },
+  );
+
   it("is a redirect: the token is not for the host behind it", async () => {
     const error = await failing({ status: 302, headers: { location: `${api.url}/elsewhere` } });
     expect(error).toMatchObject({ name: "QontoRefusal", status: 302 });
     expect(api.received.map(({ path }) => path)).toEqual(["/v2/things"]);
   });
+});
+
+it.each([200, 500])("reads no more than 8 MB of an answer of status %i", async (status) => {
+  api.answer = () => ({
+    status,
+    headers: { "content-type": "application/json" },
+    body: `["${"x".repeat(8_000_000)}"]`,
+  });
+  await expect(client.post("/v2/things", {}, z.unknown())).rejects.toMatchObject({
+    name: "QontoUnavailable",
+    message: "Qonto's API does not answer: the answer is too large.",
+  });
+  api.answer = () => ({ headers: { "content-type": "application/json" }, body: `"${"x".repeat(7_999_998)}"` });
+  expect(await client.get("/v2/things", z.string())).toHaveLength(7_999_998);
 });
 
 describe("a Worker, which goes on later,", () => {
@@ -301,4 +326,19 @@ it("says nothing of the credentials in its errors", async () => {
     expect(error).toBeInstanceOf(Error);
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("very-secret");
   }
+});
+
+it("shows no credential and no secret that Qonto repeats in an error", async () => {
+  const headers = { "x-qonto-staging-token": "very-secret-staging" };
+  const authorization = { header: async () => "Bearer very-secret-token", renewed: async () => false };
+  const repeating = open(api.url, { headers, authorization });
+  api.answer = ({ headers: got, body }) => ({
+    status: 422,
+    body: {
+      detail: `bad: ${body}, ${String(got.authorization)}, ${String(got["x-qonto-staging-token"])}${"x".repeat(200)}`,
+    },
+  });
+  await expect(repeating.post("/v2/things", { secret: "whsec_very-secret", types: [] }, item)).rejects.toMatchObject({
+    detail: expect.stringContaining('bad: {"secret":"[secret]","types":[]}, Bearer [secret], [secret]xx'),
+  });
 });

@@ -94,6 +94,7 @@ describe("connections", () => {
       kind: "fill",
       types: [{ ...uncovered, is_covered: false, complete_until: relay.now }],
       finished_at: relay.now + 1_000,
+      account_ids: [],
       next_due_at: relay.now + HOUR_MS,
     };
     await insertConnection(relay.now, {

@@ -11,13 +11,14 @@ beforeEach(emptyDatabase);
 
 const OWNER = "what the browser keeps";
 const RELAY_URL = "https://relay.test";
+const REDIRECT_URI = `${RELAY_URL}/console/qonto/callback`;
 
 function relayToConnect(): TestRelay {
   return new TestRelay(qontoApplication);
 }
 
 function begin(relay: TestRelay): Promise<{ readonly url: string }> {
-  return relay.clock.waitFor(beginAuthorization(contextOf(relay), { relayUrl: RELAY_URL, owner: OWNER }));
+  return relay.clock.waitFor(beginAuthorization(contextOf(relay), { redirectUri: REDIRECT_URI, owner: OWNER }));
 }
 
 /** What the operator does at Qonto: where its redirect leads. */
@@ -160,7 +161,7 @@ describe("what the relay asks for", () => {
     expect(Object.fromEntries(searchParams)).toEqual({
       response_type: "code",
       client_id: qontoApplication.QONTO_CLIENT_ID,
-      redirect_uri: "https://relay.test/console/qonto/callback",
+      redirect_uri: REDIRECT_URI,
       scope: wantedScopes(null).join(" "),
       state: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),
@@ -310,13 +311,35 @@ describe("a callback is refused", () => {
     ["/v2/organization", { status: 503 }, "unavailable"],
     ["/v2/organization", { answer: "hangs" }, "unavailable"],
     ["/v2/organization", { status: 403 }, "failed"],
-    ["/v2/organization", { answer: "text" }, "failed"],
+    ["/v2/organization", { answer: "text" }, "unavailable"],
   ] as const)("when %s is not well (%j): %s", async (path, fault, why) => {
     const { relay, callback } = await relayWithCallback();
     relay.qonto.faults.paths.set(path, fault);
     expect(await finish(relay, callback)).toEqual({ state: "refused", why });
     expect(await connections()).toEqual([]);
   });
+});
+
+it("nothing is connected by an answer that does not end, and it is not read on", async () => {
+  const { relay, callback } = await relayWithCallback();
+  const read: { bytes: number; isEnded: boolean } = { bytes: 0, isEnded: false };
+  const fetch = async () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => {
+          controller.enqueue(new Uint8Array(10_000).fill(32));
+          read.bytes += 10_000;
+          if (read.bytes >= 5_000_000) controller.close();
+        },
+        cancel: () => void (read.isEnded = true),
+      }),
+      { headers: { "content-type": "application/json" } },
+    );
+  Object.assign(relay.qonto, { fetch });
+  expect(await finish(relay, callback)).toEqual({ state: "refused", why: "unavailable" });
+  expect(read.isEnded).toBe(true);
+  expect(read.bytes).toBeLessThan(500_000);
+  expect(await connections()).toEqual([]);
 });
 
 it("an authorization that is a day old is deleted, and no younger one", async () => {

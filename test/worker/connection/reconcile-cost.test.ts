@@ -7,7 +7,7 @@ beforeEach(emptyDatabase);
 
 const ONE_TYPE = { QONTO_TYPES: "v1/products" };
 
-/** The calls of a turn, in order: `d1`, `qonto`, `queue`. */
+/** The calls of one run of the cron, in order: `d1`, `qonto`, `queue`. */
 function recorded(): { readonly calls: string[]; readonly onCall: OnCall } {
   const calls: string[] = [];
   const onCall: OnCall = (call, proceed) => {

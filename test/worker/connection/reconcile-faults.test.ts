@@ -8,6 +8,7 @@ import { SimulatedQonto } from "../../support/qonto-server/simulated-qonto.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { database } from "../support/store.ts";
 import {
+  DESTINATION,
   type Scene,
   connected,
   connectionOf,
@@ -51,6 +52,8 @@ describe("while Qonto is not available", () => {
     { title: "no answer", answer: "hangs" },
     { title: "a cut connection", answer: "cut" },
     { title: "a page of a proxy's", answer: "html" },
+    { title: "a 200 that is no JSON", answer: "text" },
+    { title: "a 200 that is cut off", answer: "cut json" },
   ];
   it.each(faults)("a run waits, and goes on with the same page: $title", async ({ title: _title, ...fault }) => {
     const scene = await connected((relay) => makeMany(relay, "v1/products", 150));
@@ -122,7 +125,8 @@ describe("a list that cannot be read", () => {
   it("is a fault of its type alone, and the state is not said to be complete until it was read", async () => {
     const { relay, id } = await filled();
     const { reconciledUntil } = await connectionOf(id);
-    relay.qonto.faults.paths.set(CLIENTS, { answer: "cut json" });
+    const { fetch } = relay.qonto;
+    answerWith(relay, CLIENTS, '{"items": []}');
     relay.qonto.bank.make("v1/clients");
     relay.qonto.bank.make("v1/transfers");
     relay.passSeconds(60);
@@ -130,7 +134,7 @@ describe("a list that cannot be read", () => {
     expect((await connectionOf(id)).reconciledUntil).toBe(reconciledUntil);
     expect(await resultOf(id, "v1/clients")).toMatchObject({ listed: 0, fault: expect.stringContaining("documented") });
     expect(await resultOf(id, "v1/transfers")).toMatchObject({ missing: 1, fault: null });
-    relay.qonto.faults.paths.clear();
+    Object.assign(relay.qonto, { fetch });
     relay.passSeconds(900);
     await reconcile(relay, id);
     expect(await resultOf(id, "v1/clients")).toMatchObject({ missing: 1, fault: null });
@@ -158,6 +162,15 @@ describe("a list that cannot be read", () => {
     await relay.runQueues();
     expect(await resultOf(id, "v1/clients")).toMatchObject({ missing: 1, is_covered: true });
     expect(deliveredIds(relay)).toEqual([]);
+  });
+
+  it("was listed before, and is not expected to be gone: the state is not said to be complete", async () => {
+    const { relay, id } = await filled();
+    const { reconciledUntil } = await connectionOf(id);
+    relay.qonto.faults.paths.set(CLIENTS, { status: 404 });
+    await reconcile(relay, id);
+    expect(await resultOf(id, "v1/clients")).toMatchObject({ is_covered: true, fault: expect.stringContaining("404") });
+    expect((await connectionOf(id)).reconciledUntil).toBe(reconciledUntil);
   });
 
   it("is a fault when Qonto counts more than it shows, however often it is read", async () => {
@@ -232,6 +245,78 @@ describe("what is hard to list", () => {
     });
     await reconcileWhole(relay, id);
     expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 6, missing: 6 });
+  });
+
+  it.each([403, 404])(
+    "an account whose transactions are refused is named, and the others are read: %i",
+    async (status) => {
+      const accounts: string[] = [];
+      const { relay, id } = await filled(({ qonto: { bank } }) => {
+        for (let made = 0; made < 2; made += 1) bank.make("v1/accounts");
+        accounts.push(...idsOf(bank.all("v1/accounts")));
+        for (const bank_account_id of accounts) bank.make("v1/transactions", { bank_account_id });
+      });
+      const { bank, fetch } = relay.qonto;
+      const [, refused = ""] = accounts;
+      const refusing = (url: string, init: RequestInit) =>
+        new URL(url).searchParams.get("bank_account_id") === refused
+          ? Promise.resolve(Response.json({ code: "refused", detail: "No such account" }, { status }))
+          : fetch(url, init);
+      Object.assign(relay.qonto, { fetch: refusing });
+      for (const bank_account_id of accounts) bank.make("v1/transactions", { bank_account_id });
+      relay.passSeconds(3600);
+      await reconcile(relay, id);
+      expect(await resultOf(id, "v1/transactions")).toMatchObject({
+        missing: 2,
+        is_covered: false,
+        fault: expect.stringContaining(refused),
+      });
+      expect((await connectionOf(id)).reconciledUntil).toBe(relay.now - 60_000);
+
+      relay.passSeconds(86_400);
+      await reconcile(relay, id);
+      Object.assign(relay.qonto, { fetch });
+      relay.passSeconds(3600);
+      await reconcile(relay, id);
+      // The one of a day ago, and no other is read again.
+      expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 2, missing: 1, fault: null });
+    },
+  );
+
+  it("transactions are not covered while those of each account are refused", async () => {
+    const { relay, id } = await connected(({ qonto: { bank } }) => {
+      bank.make("v1/accounts");
+      bank.make("v1/transactions");
+    });
+    relay.qonto.faults.paths.set("/v2/transactions", { status: 404 });
+    await reconcileWhole(relay, id);
+    expect(await resultOf(id, "v1/transactions")).toMatchObject({ is_covered: false, complete_until: null });
+    relay.qonto.faults.paths.clear();
+    relay.passSeconds(3600);
+    await reconcile(relay, id);
+    expect(await resultOf(id, "v1/transactions")).toMatchObject({ missing: 1, fault: null });
+    await relay.runQueues();
+    expect(deliveredIds(relay)).toEqual([]);
+  });
+
+  it("an account that the token has not seen before brings its own transactions, those of before as history", async () => {
+    const { relay, id } = await filled(({ qonto }) => qonto.bank.make("v1/transactions"));
+    await reconcile(relay, id);
+    relay.passSeconds(86_400);
+    const { bank } = relay.qonto;
+    const { id: bank_account_id } = bank.make("v1/accounts");
+    for (const daysAgo of [0.5, 60, 92]) {
+      const updated_at = new Date(relay.now - daysAgo * 86_400_000).toISOString();
+      bank.make("v1/transactions", { bank_account_id, updated_at });
+    }
+    await reconcile(relay, id);
+    expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 2, missing: 2 });
+    await relay.runQueues();
+    const types = relay.destinations.at(DESTINATION).map(({ text }) => JSON.parse(text).type);
+    expect(types.filter((type) => type === "v1/transactions")).toHaveLength(1);
+    relay.passSeconds(3600);
+    await reconcile(relay, id);
+    expect(await resultOf(id, "v1/transactions")).toMatchObject({ listed: 0 });
   });
 
   it("an id or an amount beyond 2^53 keeps its digits", async () => {

@@ -35,8 +35,8 @@ function makePages(relay: TestRelay): void {
   }
 }
 
-describe("with few requests for each turn", () => {
-  it("the state is filled over many turns, page by page, each page read once", async () => {
+describe("with few requests for each run of the cron", () => {
+  it("the state is filled over many runs, page by page, each page read once", async () => {
     const { relay, id } = await connected(makePages);
     expect(await reconcileWhole(relay, id, { requests: 1 })).toBeGreaterThan(14);
     const items = listedTypes.reduce((sum, type) => sum + relay.qonto.bank.all(type).length, 0);
@@ -46,7 +46,7 @@ describe("with few requests for each turn", () => {
     expect(deliveredIds(relay)).toEqual([]);
   });
 
-  it("the turn ends when the time for all connections is over", async () => {
+  it("the run ends when the time for all connections is over", async () => {
     const { relay, id } = await connected(makePages);
     const slow: OnCall = async (call, proceed) => {
       if (call.startsWith("https:")) relay.passSeconds(9);

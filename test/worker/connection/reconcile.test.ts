@@ -124,7 +124,7 @@ function loseADay({ relay }: Scene): number {
 }
 
 describe("a day of lost webhooks", () => {
-  it("is found in one turn, and goes to each destination that matches, once", async () => {
+  it("is found in one run of the cron, and goes to each destination that matches, once", async () => {
     const scene = await filled(makeOneOfEach);
     const { relay, id } = scene;
     const cards = "https://cards.example.com/hook";
@@ -242,6 +242,18 @@ describe("a request of the operator's", () => {
     await requestReconciliation(database, id, { now: relay.now, since: relay.now });
     expect(await reconcile(relay, id)).toEqual({ [deliveredSeries("missing")]: 1 });
     expect((await connectionOf(id)).reconciliationSince).toBeNull();
+  });
+
+  it("floods no destination with changes of before it was connected", async () => {
+    const { relay, id } = await filled();
+    const updated_at = new Date(relay.now - 200 * 86_400_000).toISOString();
+    for (const type of ["v1/transactions", "v1/transfers"] as const) relay.qonto.bank.make(type, { updated_at });
+    await requestReconciliation(database, id, { now: relay.now, since: 0 });
+    await reconcile(relay, id);
+    await relay.runQueues();
+    expect(typesOf(await connectionOf(id)).get("v1/transactions")).toMatchObject({ missing: 1 });
+    expect((await stateOf(relay)).size).toBe(await countRows("resources"));
+    expect(deliveredIds(relay)).toEqual([]);
   });
 
   it("is kept while another run is in progress, which has begun before", async () => {

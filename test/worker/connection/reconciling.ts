@@ -1,20 +1,20 @@
 import { env } from "cloudflare:workers";
 import { isReconciliationDue, reconcileConnection } from "../../../src/connection/reconcile.ts";
-import { Counters } from "../../../src/domain/counters.ts";
-import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/env.ts";
 import { encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
-import { type Connection, claimConnection, findConnection, releaseConnection } from "../../../src/store/connections.ts";
+import { type Connection, claimConnection, releaseConnection } from "../../../src/store/connections.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { interceptDatabase, never } from "../support/database.ts";
 import { TestRelay } from "../support/relay.ts";
 import { database } from "../support/store.ts";
+import { contextOf, rowOf } from "./scene.ts";
 
 /** As the cron gives it. */
 export const LEASE_MS = 90_000;
-const TURN_MS = 25_000;
+const RUN_MS = 25_000;
 
-/** What stands between a turn and D1, Qonto and the queue. */
+/** What stands between a run of the cron and D1, Qonto and the queue. */
 export type OnCall = <Value>(call: string, proceed: () => Promise<Value>) => Promise<Value>;
 
 const undisturbed: OnCall = (_call, proceed) => proceed();
@@ -22,24 +22,24 @@ const undisturbed: OnCall = (_call, proceed) => proceed();
 interface Options {
   readonly requests?: number;
   readonly onCall?: OnCall;
-  /** Rejects when the process dies in which the turn runs. */
+  /** Rejects when the process dies in which it runs. */
   readonly died?: Promise<never>;
 }
 
 type Counts = Readonly<Record<string, number>>;
 
 /**
- * One turn of the cron: claims the connection, reconciles it and gives it back, unless the process dies meanwhile. Answers what
+ * One run of the cron: claims the connection, reconciles it and gives it back, unless the process dies meanwhile. Answers what
  * it has counted.
  */
 export async function reconcile(relay: TestRelay, id: string, options: Options = {}): Promise<Counts> {
   const { requests = 60, onCall = undisturbed, died = never } = options;
   const connection = await claimConnection(database, id, { now: relay.now, leaseUntil: relay.now + LEASE_MS });
   if (connection === null) throw new Error("Another run of the cron has the connection");
-  const counters = new Counters();
-  const budget = { until: relay.now + TURN_MS, requests };
+  const context = contextOf(relay, between(relay, onCall));
+  const budget = { until: relay.now + RUN_MS, requests };
   const isDue = isReconciliationDue(connection, relay.now);
-  const work = isDue && reconcileConnection(connection, contextOf(relay, onCall, counters), budget);
+  const work = isDue && reconcileConnection(connection, context, budget);
   try {
     await relay.clock.waitFor(Promise.race([work, died]));
   } catch (error) {
@@ -47,10 +47,10 @@ export async function reconcile(relay: TestRelay, id: string, options: Options =
     throw error;
   }
   await releaseConnection(database, connection, relay.now, null);
-  return counters.take(relay.now);
+  return context.counters.take(relay.now);
 }
 
-function contextOf(relay: TestRelay, onCall: OnCall, counters: Counters) {
+function between(relay: TestRelay, onCall: OnCall) {
   const bindings: Bindings = {
     ...relay.env,
     DB: interceptDatabase(relay.env.DB, ({ statements }, proceed) => onCall(statements.join(";"), proceed)),
@@ -59,30 +59,23 @@ function contextOf(relay: TestRelay, onCall: OnCall, counters: Counters) {
       sendBatch: (messages, sending) => onCall("sendBatch", () => relay.env.EVENTS.sendBatch(messages, sending)),
     },
   };
-  const { now, setTimer } = relay.clock;
   const fetch = (url: string, init: RequestInit) => onCall(url, () => relay.qonto.fetch(url, init));
-  const world = { ...realWorld, now, setTimer, fetch };
-  const opened = openBindings(world)(bindings);
-  const { qonto, ...config } = readConfig(opened);
-  if (qonto === null) throw new Error("The relay is no application of Qonto's");
-  return { env: opened, config: { ...config, qonto }, world, counters };
+  return { bindings, fetch };
 }
 
-/** Turns, a minute apart, until no run is in progress or due. Answers how many there were. */
+/** Runs of the cron, a minute apart, until no reconciliation is in progress or due. Answers how many there were. */
 export async function reconcileWhole(relay: TestRelay, id: string, options: Options = {}): Promise<number> {
-  for (let turns = 1; turns <= 200; turns += 1) {
+  for (let runs = 1; runs <= 200; runs += 1) {
     await reconcile(relay, id, options);
     const { reconciliation, reconciliationDueAt } = await connectionOf(id);
-    if (reconciliation === null && reconciliationDueAt > relay.now) return turns;
+    if (reconciliation === null && reconciliationDueAt > relay.now) return runs;
     relay.passSeconds(60);
   }
   throw new Error("The reconciliation does not come to its end");
 }
 
 export async function connectionOf(id: string): Promise<Connection> {
-  const connection = await findConnection(database, id);
-  if (connection === null) throw new Error(`There is no connection ${id}`);
-  return connection;
+  return rowOf({ id });
 }
 
 /** The process that made a call is gone. */

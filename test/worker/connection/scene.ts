@@ -2,25 +2,32 @@ import { env } from "cloudflare:workers";
 import type { LookAfterContext } from "../../../src/connection/context.ts";
 import { lookAfterConnections } from "../../../src/connection/look-after.ts";
 import { Counters } from "../../../src/domain/counters.ts";
-import { openBindings, readConfig } from "../../../src/env.ts";
+import { type Bindings, isConnectable, openBindings, readConfig } from "../../../src/env.ts";
 import { decrypt, encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, findConnection } from "../../../src/store/connections.ts";
 import { type Intercept, interceptDatabase, never } from "../support/database.ts";
 import { qontoApplication } from "../support/connected-relay.ts";
 import type { TestRelay } from "../support/relay.ts";
+import { database } from "../support/store.ts";
 
 /** From then on the tokens of a connection that was just made are refreshed. */
 export const REFRESH_IS_DUE_SECONDS = 41 * 60;
 
-/** What the cron hands to its task. */
-export function contextOf(relay: TestRelay): LookAfterContext {
+interface Between {
+  readonly bindings?: Bindings;
+  readonly fetch?: LookAfterContext["world"]["fetch"];
+}
+
+/** What the cron hands to its task, unless a test stands between the relay and its bindings or Qonto. */
+export function contextOf(relay: TestRelay, between: Between = {}): LookAfterContext {
+  const { bindings = relay.env, fetch = relay.qonto.fetch } = between;
   const { now, setTimer } = relay.clock;
-  const world = { ...realWorld, now, setTimer, random: () => 0, fetch: relay.qonto.fetch };
-  const opened = openBindings(world)(relay.env);
+  const world = { ...realWorld, now, setTimer, random: () => 0, fetch };
+  const opened = openBindings(world)(bindings);
   const config = readConfig(opened);
-  if (config.qonto === null) throw new Error("The relay is no application of Qonto's");
-  return { env: opened, config: { ...config, qonto: config.qonto }, world, counters: new Counters() };
+  if (!isConnectable(config)) throw new Error("The relay is no application of Qonto's");
+  return { env: opened, config, world, counters: new Counters() };
 }
 
 /** The cron's task by itself, for tests that live through days. */
@@ -37,8 +44,8 @@ export async function liveThroughMinutes(relay: TestRelay, minutes: number, ever
 }
 
 export async function rowOf({ id }: Pick<Connection, "id">): Promise<Connection> {
-  const found = await findConnection(openBindings(realWorld)({ DB: env.DB } as never).DB, id);
-  if (found === null) throw new Error("The connection is gone");
+  const found = await findConnection(database, id);
+  if (found === null) throw new Error(`There is no connection ${id}`);
   return found;
 }
 

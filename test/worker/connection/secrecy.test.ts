@@ -63,7 +63,7 @@ it("no token, code, state, verifier or secret is in a log line or in what an ope
 
   const connect = async (owner = OWNER) => {
     const { url } = await relay.clock.waitFor(
-      beginAuthorization(contextOf(relay), { relayUrl: "https://relay.test", owner: OWNER }),
+      beginAuthorization(contextOf(relay), { redirectUri: "https://relay.test/console/qonto/callback", owner: OWNER }),
     );
     hidden.add(new URL(url).searchParams.get("state") ?? "");
     const answer = await relay.qonto.fetch(`${url}&simulate=accept`, { redirect: "manual" });

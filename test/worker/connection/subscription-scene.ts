@@ -1,12 +1,12 @@
-import { type Connection, claimConnection, findConnection, releaseConnection } from "../../../src/store/connections.ts";
+import { type Connection, claimConnection, releaseConnection } from "../../../src/store/connections.ts";
 import type { Budget, ConnectionContext } from "../../../src/connection/context.ts";
 import { checkSubscriptions } from "../../../src/connection/subscriptions.ts";
-import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
-import { realWorld } from "../../../src/platform/world.ts";
+import type { Bindings } from "../../../src/env.ts";
 import type { Subscription } from "../../support/qonto-server/subscriptions-api.ts";
 import type { Scope } from "../../support/qonto-server/scopes.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { TestRelay } from "../support/relay.ts";
+import { contextOf, rowOf } from "./scene.ts";
 
 export const CALLBACK_URL = "https://relay.test/webhooks/qonto";
 export const LIST = "/v2/webhook_subscriptions";
@@ -79,16 +79,11 @@ export class SubscriptionScene {
   }
 
   get context(): ConnectionContext {
-    const env = openBindings(this.relay.clock)(this.relay.env);
-    const { qonto, ...config } = readConfig(env);
-    if (qonto === null) throw new Error("The relay is no application of Qonto's");
-    const { now, setTimer } = this.relay.clock;
     const fetch = (url: string, init: RequestInit) => {
       this.authorizations.add(new Headers(init.headers).get("authorization") ?? "");
       return this.onCall(`${init.method} ${new URL(url).pathname}`, () => this.qonto.fetch(url, init));
     };
-    const world = { ...realWorld, now, setTimer, fetch };
-    return { env, config: { ...config, qonto }, world };
+    return contextOf(this.relay, { fetch });
   }
 
   /** Somebody else's, of the same member and application. */
@@ -99,9 +94,7 @@ export class SubscriptionScene {
   }
 
   async find(): Promise<Connection> {
-    const found = await findConnection(this.context.env.DB, this.connectionId);
-    if (found === null) throw new Error("There is no connection");
-    return found;
+    return rowOf({ id: this.connectionId });
   }
 
   /** One check, as a run of the cron makes it. Throws what the check throws. */

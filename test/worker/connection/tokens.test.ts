@@ -240,31 +240,73 @@ describe("an answer of Qonto's that is lost", () => {
     expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
     expect(await works(relay, connection)).toBe(true);
   });
+
+  it.each([
+    ["is late", { delayMs: 25_000, times: 2 }],
+    ["is lost", { answer: "lost", times: 1 }],
+    ["is cut off", { answer: "cut json", times: 1 }],
+  ] as const)("costs nothing when it %s after an outage", async (_title, fault) => {
+    const { relay, connection } = await relayWithOldTokens();
+    relay.qonto.faults.paths.set("*", { status: 503 });
+    await liveThroughMinutes(relay, 10);
+    expect((await rowOf(connection)).refreshFailures).toBeGreaterThan(4);
+    relay.qonto.faults.paths.clear();
+    relay.qonto.faults.paths.set("/oauth2/token", fault);
+    await liveThroughMinutes(relay, 40);
+    expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
+    expect(await works(relay, connection)).toBe(true);
+  });
+
+  it("costs nothing when the queue hangs too, and the next run of the cron comes late", async () => {
+    const { relay, connection } = await relayWithOldTokens();
+    relay.retries.beforeSend = () => new Promise(() => undefined);
+    relay.qonto.faults.paths.set("/oauth2/token", { delayMs: 12_000, times: 1 });
+    const attemptedAt = relay.now;
+    await lookAfter(relay);
+    relay.passTo(attemptedAt + 65_000);
+    await lookAfter(relay);
+    expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
+    expect(await works(relay, connection)).toBe(true);
+  });
+
+  it("costs nothing when each is late by 20 s", async () => {
+    const { relay, connection } = await relayWithOldTokens();
+    relay.qonto.faults.paths.set("/oauth2/token", { delayMs: 20_000 });
+    await liveThroughMinutes(relay, 3);
+    relay.qonto.faults.paths.clear();
+    await liveThroughMinutes(relay, 3);
+    expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
+    expect(await works(relay, connection)).toBe(true);
+  });
 });
 
 describe("while Qonto is down", () => {
   it.each([
-    ["it answers 503", { status: 503 }],
-    ["it hangs", { answer: "hangs" }],
-    ["it cannot be reached", { answer: "cut" }],
-    ["a page stands in its place", { answer: "html" }],
-    ["it has too many requests", { status: 429 }],
-    ["it refuses the application", { status: 403 }],
-  ] as const)("it is asked less and less often, and the tokens work when it is back: %s", async (_title, fault) => {
-    const { relay, connection } = await relayWithOldTokens();
-    relay.qonto.faults.paths.set("*", fault);
-    await liveThroughMinutes(relay, 2 * 60);
-    const down = await rowOf(connection);
-    expect(down).toMatchObject({ status: "connected", lastError: expect.stringMatching(/^Qonto .*\.$/) });
-    // Four an hour in the end.
-    expect(tokenRequests(relay)).toBeLessThan(18);
-    expect(tokenRequests(relay)).toBeGreaterThan(10);
-    relay.qonto.faults.paths.clear();
-    await liveThroughMinutes(relay, 16);
-    expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
-    expect(await works(relay, connection)).toBe(true);
-    expect(await lostEvents()).toEqual([]);
-  });
+    ["it answers 503", { status: 503 }, 18],
+    // It may have exchanged the token, so that each attempt is repeated once.
+    ["it hangs", { answer: "hangs" }, 26],
+    ["it cannot be reached", { answer: "cut" }, 26],
+    ["a page stands in its place", { answer: "html" }, 26],
+    ["it has too many requests", { status: 429 }, 18],
+    ["it refuses the application", { status: 403 }, 18],
+  ] as const)(
+    "it is asked less and less often, and the tokens work when it is back: %s",
+    async (_title, fault, most) => {
+      const { relay, connection } = await relayWithOldTokens();
+      relay.qonto.faults.paths.set("*", fault);
+      await liveThroughMinutes(relay, 2 * 60);
+      const down = await rowOf(connection);
+      expect(down).toMatchObject({ status: "connected", lastError: expect.stringMatching(/^Qonto .*\.$/) });
+      // Four an hour in the end, or eight.
+      expect(tokenRequests(relay)).toBeLessThan(most);
+      expect(tokenRequests(relay)).toBeGreaterThan(10);
+      relay.qonto.faults.paths.clear();
+      await liveThroughMinutes(relay, 16);
+      expect(await rowOf(connection)).toMatchObject({ status: "connected", lastError: null, refreshFailures: 0 });
+      expect(await works(relay, connection)).toBe(true);
+      expect(await lostEvents()).toEqual([]);
+    },
+  );
 
   it("for a day, with all else that is due, everything goes on when it is back", async () => {
     const relay = new TestRelay(qontoApplication);
@@ -304,6 +346,15 @@ describe("Qonto takes the refresh token no more", () => {
         data: { connection_id: connection.id, status: "expired" },
       },
     ]);
+  });
+
+  it("is said of the connection, also when a step has found it out", async () => {
+    const relay = new TestRelay(qontoApplication);
+    const connection = await connectDirectly(relay);
+    endConsents(relay, connection);
+    await relay.runCron();
+    const row = await rowOf(connection);
+    expect(row).toMatchObject({ status: "expired", lastError: expect.stringContaining("the refresh token no more.") });
   });
 
   it("does not when another isolate has refreshed them meanwhile", async () => {

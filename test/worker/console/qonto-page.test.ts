@@ -46,7 +46,7 @@ describe("the page Qonto", () => {
     expect(text).toContain("No organization is connected");
     expect(text).toContain("Environment production Client id qonto-client-id Redirect URI https://relay.test/console/");
     expect(text).toContain("Scopes offline_access, organization.read, webhook, card.read");
-    expect(text).toContain("Event types v1/cards First reading transactions of the last 7 days");
+    expect(text).toContain("Event types v1/cards First reconciliation transactions of the last 7 days");
     expect(text).not.toContain(qontoApplication.QONTO_CLIENT_SECRET);
   });
 
@@ -119,6 +119,7 @@ describe("the page Qonto", () => {
     const last = {
       ...began,
       finished_at: relay.now - MINUTE_MS,
+      account_ids: [],
       next_due_at: relay.now,
       types: [
         { ...compared, type: "v1/transactions", listed: 1_200, missing: 3, drifted: 1 },
@@ -133,7 +134,7 @@ describe("the page Qonto", () => {
     const text = await lookAt(relay);
     expect(text).toContain("now v1/transactions: 1 of 3 types, 12 items so far");
     expect(text).toContain("Qonto was not available. It is asked again in 3 min.");
-    expect(text).toContain("1,208 items listed: 3 missing, 1 drifted.");
+    expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted.");
     expect(text).toContain("v1/cards is not covered: missing scope");
     expect(text).toContain("v1/clients was not read to its end: it changed");
     expect(text).toContain("v1/transactions 1,200 3 1");
@@ -198,7 +199,9 @@ describe("disconnecting", () => {
     const visitor = await Visitor.loggedIn(relay);
     const html = await (await visitor.get(PAGE)).text();
     expect(html).toMatch(
-      new RegExp(`<details class="confirm"><summary[^>]*>Disconnect …</summary>[^]*action="${PAGE}/${id}/disconnect"`),
+      new RegExp(
+        `<details class="confirm" id="${id}-disconnect"><summary[^>]*>Disconnect …</summary>[^]*action="${PAGE}/${id}/disconnect"`,
+      ),
     );
     const text = await follow(visitor, await visitor.press(`${PAGE}/${id}/disconnect`));
     expect(text).toContain("The organization is disconnected");

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { QontoClient, QontoRefusal, QontoUnavailable } from "../../../src/qonto/api-client.ts";
+import { QontoClient, QontoUnavailable } from "../../../src/qonto/api-client.ts";
 import { idOf } from "../../../src/reconciliation/compare.ts";
 import { findOrganization, listableTypes, listingOf } from "../../../src/reconciliation/listings.ts";
 import { listedTypes } from "../../support/qonto-server/bank.ts";
@@ -107,8 +107,8 @@ describe("transactions", () => {
     ["does not answer", { answer: "hangs" }, QontoUnavailable],
     ["cuts the connection", { answer: "cut" }, QontoUnavailable],
     ["shows an error page", { answer: "html" }, QontoUnavailable],
-    ["answers what is no JSON", { answer: "text" }, QontoRefusal],
-    ["answers half a JSON", { answer: "cut json" }, QontoRefusal],
+    ["answers what is no JSON", { answer: "text" }, QontoUnavailable],
+    ["answers half a JSON", { answer: "cut json" }, QontoUnavailable],
   ] as const)("are not read when Qonto %s, with 2 s of waiting at most", async (_title, fault, error) => {
     make(3);
     const startedAt = clock.now();

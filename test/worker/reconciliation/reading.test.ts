@@ -164,6 +164,46 @@ describe("the pages of a list", () => {
     expect(fault).toBe("Qonto's list became shorter while it was read; it was read 3 times.");
   });
 
+  it("a busy time, of which things move on between any two pages, is read in shorter ones", async () => {
+    let now = 10_000_000;
+    // Changed once a second, one after another, for ever: most of them while they are listed.
+    const changedAt = new Map(Array.from({ length: 400 }, (_, index) => [String(index), index * 25_000]));
+    const { client, asked } = qontoThat(({ query, page: number }) => {
+      now += 1_000;
+      changedAt.set(String((asked.length * 149) % 400), now);
+      const fromMs = Date.parse(query.get("updated_at_from") ?? "");
+      const toMs = Date.parse(query.get("updated_at_to") ?? "") || Infinity;
+      const within = [...changedAt].filter(([, at]) => at >= fromMs && at <= toMs);
+      const ids = within.toSorted(([, one], [, other]) => other - one).map(([id]) => id);
+      if (ids.length > 100) return { items: [], total: MOST_RESULTS + 1 };
+      return {
+        items: itemsOf(ids.slice((number - 1) * 10, number * 10)),
+        total: ids.length,
+        next: number * 10 < ids.length ? number + 1 : null,
+      };
+    });
+    const { ids, fault } = await readWhole("v1/transfers", client, { asOfMs: 20_000_000 });
+    expect(fault).toBeNull();
+    expect(new Set(ids).size).toBe(400);
+  });
+
+  it("a time whose count is wrong throughout is a fault soon", async () => {
+    const all = Array.from({ length: 5_000 }, (_, index) => index * 2_000);
+    const { client, asked } = qontoThat(({ query, page: number }) => {
+      const fromMs = Date.parse(query.get("updated_at_from") ?? "");
+      const toMs = Date.parse(query.get("updated_at_to") ?? "") || Infinity;
+      const within = all.filter((at) => at >= fromMs && at <= toMs);
+      return {
+        items: itemsOf(within.slice((number - 1) * 100, number * 100).map(String)),
+        total: within.length + 1,
+        next: number * 100 < within.length ? number + 1 : null,
+      };
+    });
+    const { fault } = await readWhole("v1/transfers", client);
+    expect(fault).toContain("it was read 3 times");
+    expect(asked.length).toBeLessThan(500);
+  });
+
   it("a list that ends before a page that it promised is read again", async () => {
     let isShorter = false;
     const { client, asked } = qontoThat(({ page: number }) => {

@@ -3,6 +3,7 @@ import { beforeEach, expect, it } from "vitest";
 import { expireLeases } from "../../../src/store/expire-leases.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { eventsIn } from "../support/queued-events.ts";
 import { statuses } from "../support/destinations.ts";
 
@@ -107,4 +108,15 @@ it("leaves alone what nobody has claimed: settled events, waits of the retry sch
   await restart(relay);
   expect(await read()).toEqual(before);
   expect([relay.events.waiting, relay.retries.waiting]).toEqual([[], []]);
+});
+
+it("lets the cron go on at once with a connection to Qonto whose run died", async () => {
+  const relay = new TestRelay(qontoApplication);
+  await connectDirectly(relay);
+  await env.DB.prepare("UPDATE connections SET lease_until = ?1")
+    .bind(relay.now + 90_000)
+    .run();
+  await restart(relay);
+  const { body } = await relay.api("GET", "/api/connections");
+  expect(body.data).toMatchObject([{ last_error: null, reconciled_until: expect.any(String) }]);
 });

@@ -1,4 +1,3 @@
-import { env } from "cloudflare:workers";
 import { encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Bindings, openBindings, readConfig } from "../../../src/env.ts";
@@ -6,6 +5,7 @@ import { type Connection, findConnection, listConnections } from "../../../src/s
 import type { Scope } from "../../support/qonto-server/scopes.ts";
 import { exampleApplication } from "../../support/qonto-server/simulated-qonto.ts";
 import { Visitor } from "../console/visitor.ts";
+import { insertConnection } from "./connections.ts";
 import type { TestRelay } from "./relay.ts";
 
 /** Variables of a relay that can be connected to the simulated Qonto of a test. */
@@ -49,29 +49,22 @@ export async function connectDirectly(relay: TestRelay, connecting: Connecting =
   if (refreshToken === null) throw new Error("Without offline_access there is no refresh token");
   const id = crypto.randomUUID();
   const { now } = relay;
-  const row = {
+  await insertConnection(now, {
     id,
     organization_id: organizationId,
     organization_name: relay.qonto.bankOf(organizationId).name,
     environment: qonto.environment,
-    status: "connected",
-    relay_url: "https://relay.test",
-    connected_at: now,
     history_until: Math.ceil(now / 1000) * 1000,
-    scopes: JSON.stringify(scopes),
+    scopes,
     access_token: await encrypt(trustedKeys, accessToken, id, realWorld),
     access_expires_at: accessExpiresAt,
     refresh_token: await encrypt(trustedKeys, refreshToken, id, realWorld),
-    refreshed_at: now,
     lease_until: 0,
+    subscriptions: [],
     subscriptions_due_at: now,
+    reconciled_until: null,
     reconciliation_due_at: now,
-  };
-  const names = Object.keys(row);
-  const insert = `INSERT INTO connections (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
-  await env.DB.prepare(insert)
-    .bind(...Object.values(row))
-    .run();
+  });
   const connection = await findConnection(openBindings(realWorld)(relay.env).DB, id);
   if (connection === null) throw new Error("The connection was not written");
   return connection;

@@ -63,7 +63,7 @@ export function Application({ application, origin }: ApplicationProps) {
           "Redirect URI": <RedirectUri origin={origin} />,
           Scopes: <Scopes scopes={wantedScopes(types)} />,
           "Event types": types === null ? "all that the scopes allow" : <Names names={types} most={20} />,
-          "First reading": `transactions of the last ${counted(backfillDays, "day")}, all of everything else`,
+          "First reconciliation": `transactions of the last ${counted(backfillDays, "day")}, all of everything else`,
         }}
       />
     </Section>

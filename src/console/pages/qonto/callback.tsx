@@ -1,4 +1,5 @@
 import { audited } from "../../../api/actions/audited.ts";
+import { connectionContext } from "../../../api/actions/connections.ts";
 import { adminTokenOf } from "../../../api/authenticate.ts";
 import { refuse } from "../../../api/refusals.ts";
 import { finishAuthorization } from "../../../connection/authorize.ts";
@@ -12,7 +13,6 @@ import type { Console, ConsoleContext } from "../../requests.ts";
 import { dropAuthorization } from "../../session/authorization.ts";
 import { findAuthorization } from "../../session/guard.ts";
 import { Bare } from "../../ui/layout.tsx";
-import { connectionContext } from "./connection-context.ts";
 
 type Finished = Awaited<ReturnType<typeof finishAuthorization>>;
 
@@ -72,6 +72,6 @@ function finish(c: ConsoleContext, world: World, owner: string): Promise<Finishe
 function notOfThisBrowser(): ProblemError {
   return refuse("forbidden", {
     detail:
-      "Nothing was changed. This browser has not begun to connect an organization in the last ten minutes, or it has ended that already. Open the page Qonto: if the organization is not there, connect it again.",
+      "Nothing was changed. This browser has not begun to connect an organization in the last ten minutes, has ended that already, or has begun it once more since. Open the page Qonto: if the organization is not there, connect it again.",
   });
 }

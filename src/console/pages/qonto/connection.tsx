@@ -1,3 +1,4 @@
+import { callbackUrlOf } from "../../../connection/subscription-plan.ts";
 import type { Config } from "../../../env.ts";
 import type { Connection, ConnectionSubscription } from "../../../store/connections.ts";
 import { connectAddress, connectionActionAddress, organizationAddress } from "../../addresses.ts";
@@ -78,7 +79,7 @@ function About({ connection }: ConnectionProps) {
         Environment: environment,
         Connected: <Time at={connectedAt} />,
         Ended: endedAt === null ? null : <Time at={endedAt} />,
-        "Webhooks to": <bdi class="mono">{`${relayUrl}/webhooks/qonto`}</bdi>,
+        "Webhooks to": <bdi class="mono">{callbackUrlOf(relayUrl)}</bdi>,
         Scopes: <Names names={scopes} most={20} />,
       }}
     />
@@ -130,7 +131,7 @@ function Actions({ connection, application }: ConnectionSectionProps) {
           Connect again
         </Press>
       ) : null}
-      <Confirm action={connectionActionAddress(id, "disconnect")} label="Disconnect">
+      <Confirm id={`${id}-disconnect`} action={connectionActionAddress(id, "disconnect")} label="Disconnect">
         The relay deletes its tokens of <bdi>{nameOf(connection)}</bdi>
         {isConnected
           ? ", and before them its subscriptions at Qonto, which then sends no more events."

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { reconcileConnection, removeConnection } from "../../../api/actions/connections.ts";
+import { connectionContext, reconcileConnection, removeConnection } from "../../../api/actions/connections.ts";
 import { beginAuthorization } from "../../../connection/authorize.ts";
 import { type Config, readConfig } from "../../../env.ts";
 import type { World } from "../../../platform/world.ts";
 import { type Connection, listConnections } from "../../../store/connections.ts";
-import { addresses, connectAddress } from "../../addresses.ts";
+import { addresses, callbackAddress, connectAddress } from "../../addresses.ts";
 import { redirectDone } from "../../flash.ts";
 import { goOn } from "../../go-on.ts";
 import { type Console, readForm } from "../../requests.ts";
@@ -14,7 +14,6 @@ import { Press, moment } from "../../ui/form.tsx";
 import { Bare, Page } from "../../ui/layout.tsx";
 import { EmptyState } from "../../ui/table.tsx";
 import { Application, SetUp } from "./application.tsx";
-import { connectionContext } from "./connection-context.ts";
 import { ConnectionSection } from "./connection.tsx";
 
 const reconcileForm = z.object({ since: moment.optional() });
@@ -41,7 +40,8 @@ export function addQonto(pages: Console, world: World): void {
     const credential = c.get("credential");
     if (credential === undefined) throw new Error("An authorization of nobody");
     const owner = await keepAuthorization(c, context.config, credential, world);
-    const { url } = await beginAuthorization(context, { relayUrl: new URL(c.req.url).origin, owner });
+    const redirectUri = new URL(c.req.url).origin + callbackAddress;
+    const { url } = await beginAuthorization(context, { redirectUri, owner });
     return goOn(
       c,
       url,

@@ -66,8 +66,8 @@ function Last({ id, last }: { readonly id: string; readonly last: LastRun }) {
     <>
       <p>
         The {kind === "fill" ? "first" : "last"} one ended <Time at={finishedAt} show="relative" />.{" "}
-        {counted(sumOf(types, "listed"), "item")} listed: {missing === 0 ? "none" : count(missing)} missing,{" "}
-        {drifted === 0 ? "none" : count(drifted)} drifted.
+        {counted(sumOf(types, "listed"), "item")} listed: {missing === 0 ? "none" : count(missing)}{" "}
+        {missing === 1 ? "was" : "were"} missing, {drifted === 0 ? "none" : count(drifted)} had drifted.
       </p>
       {faults.length === 0 ? null : (
         <ul class="stack">

@@ -21,13 +21,15 @@ interface Listed {
 
 /** `GET /v2/webhook_subscriptions`: it exists, and points here. A subscription that is listed is active. */
 export async function checkSubscription(target: Target): Promise<Result> {
+  const ofConnections = (await target.knownConnections()).flatMap((one) => one.subscriptions.filter(isActive));
+  const { address, qonto } = target.circumstances;
+  if (!("thing" in qonto) && ofConnections.length > 0) return skipped("The relay keeps its own: see `connection`.");
   try {
     const subscriptions = await target.subscriptions();
     const listed = await Promise.all(
       subscriptions.map(async (subscription) => ({ subscription, lostIn: await whereLost(subscription, target) })),
     );
-    const ofConnections = (await target.knownConnections()).flatMap((one) => one.subscriptions.filter(isActive));
-    return judgeSubscriptions(listed, target.circumstances.address, ofConnections.length);
+    return judgeSubscriptions(listed, address, ofConnections.length);
   } catch (error) {
     const fault = faultOf(error);
     if (fault === null) throw error;

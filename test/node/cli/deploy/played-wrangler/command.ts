@@ -42,8 +42,10 @@ export class Printer {
   }
 }
 
-/** A terminal shows an emoji two columns wide. */
-const pad = (cell: string, width: number) => cell.padEnd(/\p{Extended_Pictographic}/u.test(cell) ? width - 1 : width);
+/** As the pinned one counts columns: two for an emoji, one for the selector behind it. */
+const columnsOf = (cell: string) => Array.from(cell).length + (/\p{Extended_Pictographic}/u.test(cell) ? 1 : 0);
+
+const pad = (cell: string, width: number) => cell + " ".repeat(Math.max(0, width - columnsOf(cell)));
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 
