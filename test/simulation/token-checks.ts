@@ -6,11 +6,16 @@ const TOKEN_PATH = "/oauth2/token";
 /** The relay survives one fault in a refresh. An isolate that is lost counts twice: with its call, and by itself. */
 const SURVIVED = 2;
 
+/** It survives that Qonto's first answers cannot be read. A minute after its first use the token is not taken any more. */
+const USES_SURVIVED = 3;
+
 /** What the relay has made of a refresh token. */
 interface TokenUse {
   /** Of the history, before its first use. */
   readonly disturbances: number;
   readonly callers: Set<Invocation>;
+  /** Times that it was sent: with the new tokens it would not have been sent again. */
+  uses: number;
 }
 
 /** What must be true of refreshes: each refresh token is exchanged by one at a time, and while Qonto takes it. */
@@ -47,9 +52,11 @@ export class TokenChecks {
     const token = refreshTokenIn(path, init);
     const { caller } = this.#cloud;
     if (token === null || caller === null) return () => undefined;
-    const { callers } = this.#use(token);
+    const use = this.#use(token);
+    const { callers } = use;
     if ([...callers].some(({ isOver }) => !isOver)) this.#cloud.accuse("Two exchange one refresh token at once");
     callers.add(caller);
+    use.uses += 1;
     return () => void callers.delete(caller);
   }
 
@@ -64,8 +71,10 @@ export class TokenChecks {
     }
     const isRefused = (await response.text()).includes("invalid_grant");
     if (!isRefused || this.isRevoked(organizationId)) return;
-    const faults = this.#cloud.disturbances - this.#use(token).disturbances;
-    if (faults <= SURVIVED) this.#cloud.accuse(`Qonto takes a refresh token no more, after ${faults} faults`);
+    const { disturbances, uses } = this.#use(token);
+    const faults = this.#cloud.disturbances - disturbances;
+    if (faults <= SURVIVED && uses <= USES_SURVIVED)
+      this.#cloud.accuse(`Qonto takes a refresh token no more, after ${faults} faults`);
     this.#lost.add(organizationId);
   }
 
@@ -73,6 +82,7 @@ export class TokenChecks {
     return this.#uses.getOrInsertComputed(token, () => ({
       disturbances: this.#cloud.disturbances,
       callers: new Set(),
+      uses: 0,
     }));
   }
 }

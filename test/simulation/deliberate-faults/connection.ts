@@ -99,8 +99,8 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "What changed while the reconciliation ran is left out",
     file: "src/connection/reconcile.ts",
-    from: `now: Math.min(turn.qonto.answeredAtMs ?? Infinity, context.world.now()),`,
-    to: `now: context.world.now() + 60_000,`,
+    from: `now: Math.min(qonto.answeredAtMs ?? Infinity, world.now()),`,
+    to: `now: world.now() + 60_000,`,
   },
   {
     title: "History is delivered",
@@ -123,8 +123,8 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "What reconciliation has recorded gets no message",
     file: "src/connection/reconcile.ts",
-    from: `await announceEvents(env, messages, context.world);`,
-    to: `await announceEvents(env, messages.slice(1), context.world);`,
+    from: `await announceEvents(env, messages, world);`,
+    to: `await announceEvents(env, messages.slice(1), world);`,
   },
   {
     title: "Tokens are not encrypted again under a new key",

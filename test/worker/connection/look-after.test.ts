@@ -6,6 +6,7 @@ import { connectDirectly, qontoApplication } from "../support/connected-relay.ts
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   contextOf,
+  endConsents,
   intercept,
   liveThroughMinutes,
   lookAfter,
@@ -56,6 +57,16 @@ describe("an access token that Qonto refuses", () => {
       await expect(relay.clock.waitFor(findOrganization(qonto))).rejects.toMatchObject({ status: 401 });
     }
     expect([tokenRequests(relay), callsOf(relay, "/v2/organization")]).toEqual([1, 4]);
+  });
+
+  it("and a refresh token that it refuses too end the connection, which says what to do", async () => {
+    const { relay, connection } = await connectedRelay();
+    endConsents(relay, connection);
+    await lookAfter(relay);
+    expect(await rowOf(connection)).toMatchObject({
+      status: "expired",
+      lastError: "Qonto takes the refresh token no more. Connect the organization again.",
+    });
   });
 
   it("is refused a few times an hour at most, and nothing is lost", async () => {

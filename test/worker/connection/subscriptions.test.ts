@@ -136,6 +136,16 @@ describe("a subscription that no longer delivers", () => {
     },
   );
 
+  it("asks for a reconciliation of its own where one was due before, which may be read in part", async () => {
+    const scene = await SubscriptionScene.beginSubscribed();
+    await env.DB.prepare("UPDATE connections SET reconciliation_due_at = ?1")
+      .bind(scene.relay.now - 60_000)
+      .run();
+    scene.qonto.loseSubscription(scene.subscription.id);
+    expect(await scene.check()).toBe("restored");
+    expect((await scene.find()).reconciliationDueAt).toBe(scene.relay.now);
+  });
+
   it.each(Object.entries(faults))("because it %s is shown as missing while Qonto takes no change", async (_, make) => {
     const scene = await SubscriptionScene.beginSubscribed();
     make(scene);
