@@ -16,13 +16,13 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "An interrupted refresh is not made again before the next run of the cron",
     file: "src/connection/tokens.ts",
-    from: `await sendWatchdog(seen.id, context);`,
+    from: `await sendWatchdog(attempt, context);`,
     to: ``,
   },
   {
     title: "A refresh that is in progress is taken for an interrupted one",
     file: "src/connection/tokens.ts",
-    from: `(ageMs >= IN_PROGRESS_MS && ageMs <= GRACE_MS)`,
+    from: `(ageMs >= inProgress && ageMs <= GRACE_MS)`,
     to: `ageMs <= GRACE_MS`,
   },
   {
@@ -105,14 +105,14 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "History is delivered",
     file: "src/connection/find-differences.ts",
-    from: `return isFirstReading && (`,
-    to: `return false && isFirstReading && (`,
+    from: `return bankUpdatedAt === null ? isFirstReading :`,
+    to: `return bankUpdatedAt === null ? isFirstReading && false : false &&`,
   },
   {
     title: "What was missed counts as history",
     file: "src/connection/find-differences.ts",
-    from: `return isFirstReading && (bankUpdatedAt === null || Date.parse(bankUpdatedAt) < connection.historyUntil);`,
-    to: `return isFirstReading && connection.historyUntil > 0;`,
+    from: `return bankUpdatedAt === null ? isFirstReading : Date.parse(bankUpdatedAt) < connection.historyUntil;`,
+    to: `return isFirstReading && (bankUpdatedAt === null || connection.historyUntil > 0);`,
   },
   {
     title: "History does not become the latest state",
