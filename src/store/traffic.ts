@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RECONCILED_PREFIX } from "../domain/event.ts";
 import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { windowOf, windowSql } from "./event-order.ts";
@@ -71,11 +72,12 @@ export type EventKind = ReturnType<typeof readKindRow>;
 const TRAFFIC_OF_AT_MOST = 20_000;
 const MOST_SERIES = 1_000;
 
+/** Without reconciled events: these come when the relay asks, also while no webhook arrives. */
 export const trafficSql = `
   WITH gaps AS (
     SELECT received_at, type, organization_id,
       received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
-    FROM events WHERE ${cameLatelySql(TRAFFIC_OF_AT_MOST)})
+    FROM events WHERE ${cameLatelySql(TRAFFIC_OF_AT_MOST)} AND id NOT GLOB '${RECONCILED_PREFIX}*')
   SELECT organization_id AS organizationId, type, count(*) AS events, min(received_at) AS firstReceivedAt,
     max(received_at) AS lastReceivedAt, max(gap) AS longestGapMs
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;

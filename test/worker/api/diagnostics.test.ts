@@ -114,6 +114,16 @@ describe("diagnostics", () => {
     expect((await diagnose(relay)).traffic).toEqual([]);
   });
 
+  it("show no reconciled events: these come also while no webhook arrives", async () => {
+    const relay = new TestRelay();
+    await relay.send(makePayload("v1/cards"));
+    const before = (await diagnose(relay)).traffic;
+    relay.passSeconds(3_600);
+    await relay.send(makePayload("v1/cards", { id: "reconciled_1" }));
+    await relay.send(makePayload("v1/transfers", { id: "reconciled_2" }));
+    expect((await diagnose(relay)).traffic).toEqual(before);
+  });
+
   it("show the queues' backlog, and null for a queue that does not tell", async () => {
     const relay = new TestRelay();
     await relay.send(makePayload("v1/cards"));
