@@ -171,13 +171,13 @@ export class ConnectionChecks {
   /** What has yet to happen before the connections are settled; null when nothing has. */
   whatIsOpen(): string | null {
     const { db, cloud } = this.#ends;
+    const subscribedAfter = Math.max(this.#lastChangeAt, this.#subscribedAfter);
     for (const row of db.query("SELECT * FROM connections WHERE status = 'connected'")) {
       const id = String(row["id"]);
       if (this.tokens.isRevoked(String(row["organization_id"]))) return `${id} is not known to have ended`;
       if (row["refresh_attempted_at"] !== null) return `${id} is being refreshed`;
       if (row["last_error"] !== null) return `${id} has an error: ${JSON.stringify(row["last_error"])}`;
-      if (Number(row["subscriptions_due_at"]) < this.#subscribedAfter + CHECKED_EVERY_MS)
-        return `${id} is not subscribed`;
+      if (Number(row["subscriptions_due_at"]) < subscribedAfter + CHECKED_EVERY_MS) return `${id} is not subscribed`;
       if (Number(row["reconciled_until"] ?? 0) < this.#lastChangeAt) return `${id} is not reconciled`;
       if (row["reconciliation"] !== null) return `${id} is being reconciled`;
     }
