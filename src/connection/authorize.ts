@@ -119,10 +119,10 @@ async function finish(context: ConnectionContext, given: URLSearchParams, owner:
   // Without one the connection would end in an hour.
   if (refreshToken === null) return refused("failed", "Qonto grants no refresh token: see the scope offline_access.");
   const tokens = { ...answer.tokens, refreshToken, scopes: scopes ?? wantedScopes(config.qonto.types) };
-  const found = await findOrganizationOf(tokens, context);
-  if ("why" in found) return refused(found.why, found.cause);
+  const bank = await findBank(tokens, context);
+  if ("why" in bank) return refused(bank.why, bank.cause);
   const relayUrl = new URL(used.redirectUri).origin;
-  const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...found }, context);
+  const { id, organizationName } = await save({ tokens, askedAt, relayUrl, ...bank }, context);
   return { state: "connected", connectionId: id, organizationName };
 }
 
@@ -137,17 +137,17 @@ function refused(why: Refusal, cause?: string): Caused {
   return { state: "refused", why, cause };
 }
 
-interface FoundOrganization {
+interface FoundBank {
   readonly organization: Organization;
   /** What changed before is history, by Qonto's clock, Unix milliseconds. */
   readonly historyUntil: number;
 }
 
 /** The organization that the tokens are for. */
-async function findOrganizationOf(
+async function findBank(
   { accessToken }: CompleteTokens,
   { config, world }: ConnectionContext,
-): Promise<FoundOrganization | { readonly why: "unavailable" | "failed"; readonly cause: string }> {
+): Promise<FoundBank | { readonly why: "unavailable" | "failed"; readonly cause: string }> {
   const headers = { ...stagingHeader(config.qonto), authorization: `Bearer ${accessToken}` };
   const client = new QontoClient({ baseUrl: config.qonto.apiUrl, headers, world });
   try {
@@ -161,7 +161,7 @@ async function findOrganizationOf(
   }
 }
 
-interface Connecting extends FoundOrganization {
+interface Connecting extends FoundBank {
   readonly tokens: CompleteTokens;
   readonly askedAt: number;
   readonly relayUrl: string;

@@ -11,12 +11,12 @@ const MS_PER_DAY = 86_400_000;
 /** Refused webhooks that may have been Qonto's own. Strangers can bring about some of them. */
 const gapRefusals = ["timestamp_too_old", "not_stored", "not_ready", "not_configured", "signature_mismatch"];
 
-/** Whatever strangers do, reconciliation follows no more often. */
+/** From one gap that is noticed to the next, whatever strangers do. */
 const LEAST_PAUSE_MS = 15 * MS_PER_MINUTE;
 
-/** A silence is unusual when it is longer than this, and than so many times the usual time between two webhooks. */
+/** A silence is unusual when it is longer than this, and than so many times the usual pause between two webhooks. */
 const SHORTEST_SILENCE_MS = 10 * MS_PER_MINUTE;
-const USUAL_GAPS = 10;
+const USUAL_PAUSES = 10;
 
 /**
  * Looks for signs that webhooks were lost, and makes the reconciliation of every connection due if there are new ones. One D1
@@ -63,7 +63,7 @@ function refusalsIn(counts: Counts): number {
 }
 
 function isSilent({ events, lastAt }: GapSigns["webhooks"], now: number): boolean {
-  return lastAt !== null && now - lastAt > Math.max(SHORTEST_SILENCE_MS, (USUAL_GAPS * MS_PER_DAY) / events);
+  return lastAt !== null && now - lastAt > Math.max(SHORTEST_SILENCE_MS, (USUAL_PAUSES * MS_PER_DAY) / events);
 }
 
 function silenceOf(

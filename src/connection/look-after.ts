@@ -13,7 +13,7 @@ import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "
 import { noticeGaps } from "./gaps.ts";
 import { isReconciliationDue, reconcileConnection } from "./reconcile.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
-import { end, keepTokens } from "./tokens.ts";
+import { keepTokens, loseConnection } from "./tokens.ts";
 
 /** Of the cron's minute, for all connections. What is left goes on in the next run. */
 const RUN_MS = 25_000;
@@ -64,7 +64,7 @@ export async function lookAfterConnections(context: LookAfterContext): Promise<F
   const connections = await connectionsToLookAfter(env.DB, config.qonto);
   for (const connection of connections) {
     try {
-      if (isRevoked(connection)) await end(connection, { status: "revoked", why: REVOKED }, context);
+      if (isRevoked(connection)) await loseConnection(connection, { status: "revoked", why: REVOKED }, context);
       else if (connection.status === "connected" && world.now() < until) await lookAfter(connection, context, until);
     } catch (error) {
       fail(error, { message: "connection.look_after_failed", connection_id: connection.id });

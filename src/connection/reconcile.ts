@@ -144,14 +144,14 @@ interface ReadPage {
 interface TypeFault {
   readonly fault: string;
   readonly isCovered: boolean;
-  /** Of an account that Qonto refuses, while it lists the type; null: the type is at fault. */
+  /** The one that is at fault, and where the others go on; null: the type is. */
   readonly account: { readonly id: string; readonly next: Reading | null } | null;
 }
 
 function afterFaultOf(run: Run, { fault, isCovered, account }: TypeFault): Run {
   return account === null
     ? afterFault(run, fault, { isCovered })
-    : afterRefusedAccount(run, account.id, fault, account.next);
+    : afterRefusedAccount(run, account.id, { fault, isCovered, next: account.next });
 }
 
 async function readPageOf(run: Run, type: string, context: ReconcileContext): Promise<ReadPage | TypeFault> {
@@ -183,19 +183,19 @@ interface BeingRead extends Pick<ReconcileContext, "previous"> {
 }
 
 /** Null for an error that concerns all types, or may be over soon. */
-function faultOfType(error: unknown, { type, reading, previous }: BeingRead): TypeFault | null {
-  if (error instanceof TooManyResults || error instanceof IncompleteListing) {
-    return { fault: error.message, isCovered: true, account: null };
-  }
-  if (!(error instanceof QontoRefusal) || error.status === 401) return null;
-  const fault = error.message;
-  if (![403, 404].includes(error.status)) return { fault, isCovered: true, account: null };
-  if (/\bscope\b/i.test(error.detail)) return { fault, isCovered: false, account: null };
+function faultOfType(error: unknown, beingRead: BeingRead): TypeFault | null {
+  const isUnreadable = error instanceof TooManyResults || error instanceof IncompleteListing;
+  if (!isUnreadable && !(error instanceof QontoRefusal && error.status !== 401)) return null;
+  const { message: fault } = error;
+  const isScope = error instanceof QontoRefusal && error.status === 403 && /\bscope\b/i.test(error.detail);
+  if (isScope) return { fault, isCovered: false, account: null };
+  const { type, reading, previous } = beingRead;
   const id = reading?.accounts[0] ?? null;
-  if (reading !== null && id !== null)
-    return { fault, isCovered: false, account: { id, next: withoutAccount(reading) } };
+  const account = reading === null || id === null ? null : { id, next: withoutAccount(reading) };
+  const isRefused = error instanceof QontoRefusal && [403, 404].includes(error.status);
   // What was listed before is expected to be listed again: nothing says that the token may not.
-  return { fault, isCovered: completeUntilOf(type, previous) !== null, account: null };
+  const isCovered = !isRefused || (account === null && completeUntilOf(type, previous) !== null);
+  return { fault, isCovered, account };
 }
 
 /** Writes down what was found and how far the run is, and announces what was missed. Throws LeaseLost. */

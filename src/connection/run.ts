@@ -203,7 +203,7 @@ export function afterPage(run: Run, { listed, differences: found, recovered, nex
     ...one,
     listed: one.listed + listed,
     ...sum(one, found),
-    complete_until: next === null ? run.as_of : one.complete_until,
+    complete_until: next === null && !hasGap(one) ? run.as_of : one.complete_until,
   }));
   const reached = next === null ? leaveCurrent(counted) : { ...counted, reading: next };
   return { ...reached, recovered: sum(run.recovered, recovered) };
@@ -214,13 +214,29 @@ export function afterFault(run: Run, fault: string, { isCovered }: { readonly is
   return leaveCurrent(changeCurrent(run, (one) => ({ ...one, fault, is_covered: isCovered })));
 }
 
-/** After an account whose part of the list Qonto refuses: it is left out, and named. The others are read on. */
-export function afterRefusedAccount(run: Run, accountId: string, fault: string, next: Reading | null): Run {
+/**
+ * After an account whose transactions cannot be read to their end: it is left out, and named. The others are read on. `isCovered`
+ * is false where Qonto does not list them with this token; else the type is not complete.
+ */
+export function afterRefusedAccount(
+  run: Run,
+  accountId: string,
+  { fault, isCovered, next }: { readonly fault: string; readonly isCovered: boolean; readonly next: Reading | null },
+): Run {
   const others = run.account_ids.filter((id) => id !== accountId);
-  if (others.length === 0) return afterFault(run, fault, { isCovered: false });
-  const named = changeCurrent(run, (one) => ({ ...one, fault: `Account ${accountId}: ${fault}`, is_covered: false }));
+  if (others.length === 0) return afterFault(run, fault, { isCovered });
+  const named = changeCurrent(run, (one) => ({
+    ...one,
+    fault: `Account ${accountId}: ${fault}`,
+    is_covered: isCovered || hasGap(one),
+  }));
   const nothing = { missing: 0, drifted: 0 };
   return afterPage({ ...named, account_ids: others }, { listed: 0, differences: nothing, recovered: nothing, next });
+}
+
+/** Whether something that Qonto lists could not be read. */
+function hasGap({ fault, is_covered }: ComparedType): boolean {
+  return fault !== null && is_covered;
 }
 
 function changeCurrent(run: Run, change: (one: ComparedType) => ComparedType): Run {
@@ -238,7 +254,7 @@ function sum(one: Differences, other: Differences): Differences {
 
 /** Whether every type that Qonto lists with this token was read whole: then the state equals the bank's as of its beginning. */
 export function isComplete({ types }: Pick<Run, "types">): boolean {
-  return types.every(({ fault, is_covered }) => fault === null || !is_covered);
+  return !types.some(hasGap);
 }
 
 /** The next run is due in an hour. What could not be read this time may be readable soon. */

@@ -5,7 +5,7 @@ import { logLine } from "../platform/log.ts";
 import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
 import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
 import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
-import { noteSubscriptions } from "../store/connection-subscriptions.ts";
+import { type CheckedSubscriptions, noteSubscriptions } from "../store/connection-subscriptions.ts";
 import type { Connection, ConnectionSubscription } from "../store/connections.ts";
 import { type Budget, type ConnectionContext, ConnectionFault } from "./context.ts";
 import { openQonto } from "./open-qonto.ts";
@@ -29,55 +29,64 @@ const REPEATED_AFTER_MS = 60_000;
  */
 type Outcome = "unchanged" | "created" | "restored" | "changed" | "unfinished";
 
-/** What is true after a step of a check. */
-interface Progress {
-  /** `unfinished`: nothing has been done yet. */
-  readonly outcome: Outcome;
-  readonly subscriptions: readonly ConnectionSubscription[];
-  /** To be told with it; null: nothing. */
-  readonly restored: OperationalEvent | null;
-}
-
 /**
- * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there. Throws
- * what stopped it: then what was seen is noted too, with the time of the next check.
+ * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there after each
+ * step, because the next one may fail. Throws what stopped it: then what was seen is noted too, with the time of the next check.
  */
 export async function checkSubscriptions(
   connection: Connection,
   context: ConnectionContext,
   budget: Budget,
-): Promise<{ readonly outcome: Outcome }> {
+): Promise<Outcome> {
   const { world } = context;
   const startedAt = world.now();
-  let progress: Progress = { outcome: "unfinished", subscriptions: connection.subscriptions, restored: null };
+  let subscriptions: readonly ConnectionSubscription[] = connection.subscriptions;
+  let restored: OperationalEvent | null = null;
   let noted = connection;
   try {
-    for await (progress of bringAbout(connection, context, budget)) {
-      if (progress.outcome === "unfinished") continue;
-      noted = await note(progress, noted, context, world.now() + CHECKED_EVERY_MS);
-      progress = { ...progress, restored: null };
+    const desired = await desiredSubscription(connection, context);
+    const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, world);
+    const plan = await planByQonto(connection.subscriptions, desired, atQonto);
+    subscriptions = plan.seen;
+
+    const kept = await keepOrMake(plan, desired, atQonto);
+    const outcome = outcomeOf(plan);
+    const own = { id: kept.id, types: kept.types, status: "active" as const, keyId: desired.keyId };
+    const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
+    subscriptions = [own, ...others];
+    restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
+    noted = await note({ subscriptions, restored }, noted, context, world.now() + CHECKED_EVERY_MS);
+    restored = null;
+
+    if (plan.surplus.length > 0) {
+      // Only now: there is always one that delivers.
+      for (const { id } of plan.surplus) await atQonto.delete(id);
+      subscriptions = [own, ...others.filter(({ status }) => status === "foreign")];
+      await note({ subscriptions, restored }, noted, context, world.now() + CHECKED_EVERY_MS);
     }
+    if (outcome !== "unchanged") {
+      logLine("connection", {
+        message: `subscription.${outcome}`,
+        connection_id: connection.id,
+        organization_id: connection.organizationId,
+        subscriptions: subscriptions.length,
+        duration_ms: world.now() - startedAt,
+      });
+    }
+    return outcome;
   } catch (error) {
-    await note(progress, noted, context, nextCheckAfter(error, connection, context));
-    if (error instanceof OutOfBudget) return { outcome: "unfinished" };
+    await note({ subscriptions, restored }, noted, context, nextCheckAfter(error, connection, context));
+    if (error instanceof OutOfBudget) return "unfinished";
     throw error;
   }
-  const { outcome, subscriptions } = progress;
-  if (outcome !== "unchanged") {
-    logLine("connection", {
-      message: `subscription.${outcome}`,
-      connection_id: connection.id,
-      organization_id: connection.organizationId,
-      subscriptions: subscriptions.length,
-      duration_ms: world.now() - startedAt,
-    });
-  }
-  return { outcome };
 }
+
+/** What was seen or done; `restored` is told with it. */
+type Noted = Pick<CheckedSubscriptions, "subscriptions" | "restored">;
 
 /** Returns the connection as it is then. */
 async function note(
-  { subscriptions, restored }: Progress,
+  { subscriptions, restored }: Noted,
   connection: Connection,
   { env, world }: ConnectionContext,
   dueAt: number,
@@ -104,30 +113,6 @@ function nextCheckAfter(error: unknown, connection: Connection, { world }: Conne
   if (error instanceof QontoRefusal || error instanceof NothingToSubscribe) return world.now() + CHECKED_EVERY_MS;
   const askedToWaitMs = error instanceof QontoUnavailable ? 1000 * (error.retryAfterSeconds ?? 0) : 0;
   return world.now() + Math.min(Math.max(askedToWaitMs, REPEATED_AFTER_MS), CHECKED_EVERY_MS);
-}
-
-/** Yields what is true after each step: it is noted before the next one, which may fail. */
-async function* bringAbout(
-  connection: Connection,
-  context: ConnectionContext,
-  budget: Budget,
-): AsyncGenerator<Progress> {
-  const desired = await desiredSubscription(connection, context);
-  const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, context.world);
-  const plan = await planByQonto(connection.subscriptions, desired, atQonto);
-  yield { outcome: "unfinished", subscriptions: plan.seen, restored: null };
-
-  const kept = await keepOrMake(plan, desired, atQonto);
-  const outcome = outcomeOf(plan);
-  const restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
-  const own = { id: kept.id, types: kept.types, status: "active" as const, keyId: desired.keyId };
-  const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
-  yield { outcome, subscriptions: [own, ...others], restored };
-
-  if (plan.surplus.length === 0) return;
-  // Only now: there is always one that delivers.
-  for (const { id } of plan.surplus) await atQonto.delete(id);
-  yield { outcome, subscriptions: [own, ...others.filter(({ status }) => status === "foreign")], restored: null };
 }
 
 /** Throws NothingToSubscribe. */

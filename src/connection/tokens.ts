@@ -283,12 +283,12 @@ async function fail(
 async function lose(attempt: Connection, context: ConnectionContext): Promise<Refresh> {
   const found = await foundOf(attempt, context);
   if (found.state !== "waiting") return found;
-  const hasEnded = await end(attempt, { status: "expired", why: LOST }, context);
+  const hasEnded = await loseConnection(attempt, { status: "expired", why: LOST }, context);
   return hasEnded ? { state: "lost" } : foundOf(attempt, context);
 }
 
 /** Ends a connection and tells the destinations that want to know. False when its tokens have been replaced meanwhile. */
-export async function end(
+export async function loseConnection(
   connection: Connection,
   { status, why }: { readonly status: "expired" | "revoked"; readonly why: string },
   { env, world }: ConnectionContext,

@@ -142,7 +142,7 @@ export interface Step {
 
 /**
  * A list is read again while it shows fewer items than Qonto counts: where items tie in its order, or move while it is read, a
- * page repeats one and leaves out another. If it can be asked by time, it is then read in shorter times.
+ * page repeats one and leaves out another. One that becomes shorter each time is then read in shorter times, if it can be.
  */
 export function afterPage(
   reading: Reading,
@@ -193,7 +193,7 @@ function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
   const why = hasShrunk ? "Qonto's list became shorter while it was read" : `Qonto lists ${count} of ${expected}`;
   if (reads === MOST_READS) {
     // Between fewer pages less can move: what changes often is never seen whole in a long time.
-    const shorter = reading.list.page > 1 ? inShorterTimes(reading) : null;
+    const shorter = hasShrunk && reading.list.page > 1 ? inShorterTimes(reading) : null;
     if (shorter !== null) return { next: shorter, again: why };
     return { next: { ...reading, fault: `${why}; it was read ${reads} times.` }, again: null };
   }
@@ -216,7 +216,7 @@ export function withoutAccount(reading: Reading): Reading | null {
 /** What was seen is remembered, so that the items of the instant between two times are fresh once. */
 function withNewList(reading: Reading, windows: (Window | null)[]): Reading {
   const before = digestsOf(reading.before + reading.list.seen);
-  return { ...reading, windows, list: newList(), before: textOf(before, MOST_DIGESTS) };
+  return { ...reading, windows, list: newList(), before: textOf(before, MOST_DIGESTS), fault: null };
 }
 
 /**

@@ -13,7 +13,7 @@ export interface CheckedSubscriptions {
   readonly restored: OperationalEvent | null;
 }
 
-/** ?6: since when reconciliation is due. A request of its own: a run that was due or in progress before may have read too early. */
+/** ?6: since when reconciliation is due. A run in progress began before, and does not answer it. */
 export const noteSubscriptionsSql = `
   UPDATE connections SET
     subscriptions = ?3,
@@ -31,8 +31,6 @@ export async function noteSubscriptions(
     .prepare(noteSubscriptionsSql)
     .bind(id, leaseUntil, JSON.stringify(subscriptions), subscriptionsDueAt, dueAt, restored?.receivedAt ?? null);
   const told =
-    restored === null
-      ? []
-      : [recordOperationalEvent(db, restored, { sql: holdsLeaseSql, parameters: [id, leaseUntil] })];
+    restored === null ? [] : recordOperationalEvent(db, restored, { sql: holdsLeaseSql, parameters: [id, leaseUntil] });
   await writeAll(db, { noted, told });
 }

@@ -48,7 +48,7 @@ export const noFaults: Faults = { isNone: true, next: () => null, kills: [] };
 
 /**
  * For how long Qonto has something to tell, and things go wrong. What follows is calm, and long enough for everything to be
- * made good.
+ * recovered.
  */
 export function drawStormMs(chance: Chance): number {
   const kind = chance.number();

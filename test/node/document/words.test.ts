@@ -69,6 +69,7 @@ const retiredPhrases = [
   /\btime[- ]box(es)?\b/i,
   /\bwell again\b/i,
   /\bneeds a look\b/i,
+  /\bma(de|kes?) good\b/i, // recover, persist
   /\bsend(s)? for what is left\b/i,
   /\bclaimed_?until\b/i, // leaseUntil
   /\bbody_?differs\b/i, // conflict

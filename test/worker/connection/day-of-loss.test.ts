@@ -56,3 +56,26 @@ it("one run of the cron brings back a vanished subscription and each event of a 
   await relay.runQueues();
   expect(deliveredTo(relay).slice(ids.length)).toEqual([{ id: client["id"], isReconciled: false }]);
 });
+
+it("what was lost behind a reconciliation in progress is found once the subscription is restored, and not an hour later", async () => {
+  const relay = new TestRelay(qontoApplication);
+  const { qonto } = relay;
+  await relay.addDestination(DESTINATION);
+  await connect(relay);
+  await relay.runCron();
+
+  relay.passSeconds(3_700);
+  qonto.faults.paths.set("/v2/sepa/transfers", { status: 503 });
+  await relay.runCron();
+  const [id = ""] = qonto.subscriptions.keys();
+  qonto.loseSubscription(id);
+  // Clients come before transfers, and have been read.
+  const client = await qonto.make("v1/clients");
+  relay.passSeconds(900);
+  qonto.faults.paths.clear();
+  await relay.runCron();
+  relay.passSeconds(60);
+  await relay.runCron();
+  await relay.runQueues();
+  expect(deliveredTo(relay)).toEqual([{ id: client["id"], isReconciled: true }]);
+});

@@ -283,6 +283,38 @@ describe("what is hard to list", () => {
     },
   );
 
+  it("an account whose transactions do not add up does not keep those of the others from being read", async () => {
+    const accounts: string[] = [];
+    const { relay, id } = await filled(({ qonto: { bank } }) => {
+      for (let made = 0; made < 2; made += 1) bank.make("v1/accounts");
+      accounts.push(...idsOf(bank.all("v1/accounts")));
+    });
+    const { reconciledUntil } = await connectionOf(id);
+    const { bank, fetch } = relay.qonto;
+    const miscounting = async (url: string, init: RequestInit) => {
+      const response = await fetch(url, init);
+      if (new URL(url).searchParams.get("bank_account_id") !== accounts[0]) return response;
+      const { meta, ...list } = await response.json<any>();
+      return Response.json({ ...list, meta: { ...meta, total_count: meta.total_count + 1 } });
+    };
+    Object.assign(relay.qonto, { fetch: miscounting });
+    for (const bank_account_id of accounts) bank.make("v1/transactions", { bank_account_id });
+    relay.passSeconds(3600);
+    await reconcile(relay, id);
+    expect(await resultOf(id, "v1/transactions")).toMatchObject({
+      missing: 3,
+      is_covered: true,
+      fault: `Account ${accounts[0]}: Qonto lists 1 of 2; it was read 3 times.`,
+      complete_until: reconciledUntil,
+    });
+    expect((await connectionOf(id)).reconciledUntil).toBe(reconciledUntil);
+    Object.assign(relay.qonto, { fetch });
+    relay.passSeconds(3600);
+    await reconcile(relay, id);
+    expect(await resultOf(id, "v1/transactions")).toMatchObject({ missing: 0, fault: null });
+    expect((await connectionOf(id)).reconciledUntil).toBe(relay.now - 60_000);
+  });
+
   it("transactions are not covered while those of each account are refused", async () => {
     const { relay, id } = await connected(({ qonto: { bank } }) => {
       bank.make("v1/accounts");

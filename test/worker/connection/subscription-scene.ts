@@ -106,8 +106,7 @@ export class SubscriptionScene {
     if (claimed === null) throw new Error("Another run has the connection");
     const whole = { until: now + 25_000, requests: 60, ...budget };
     try {
-      const { outcome } = await relay.clock.waitFor(checkSubscriptions(claimed, context, whole));
-      return outcome;
+      return await relay.clock.waitFor(checkSubscriptions(claimed, context, whole));
     } finally {
       await releaseConnection(DB, claimed, relay.now, null);
     }

@@ -2,7 +2,7 @@ import { audited } from "../../../api/actions/audited.ts";
 import { connectionContext } from "../../../api/actions/connections.ts";
 import { adminTokenOf } from "../../../api/authenticate.ts";
 import { refuse } from "../../../api/refusals.ts";
-import { finishAuthorization } from "../../../connection/authorize.ts";
+import { type Finished, finishAuthorization } from "../../../connection/authorize.ts";
 import { readConfig } from "../../../env.ts";
 import type { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
@@ -13,8 +13,6 @@ import type { Console, ConsoleContext } from "../../requests.ts";
 import { dropAuthorization } from "../../session/authorization.ts";
 import { findAuthorization } from "../../session/guard.ts";
 import { Bare } from "../../ui/layout.tsx";
-
-type Finished = Awaited<ReturnType<typeof finishAuthorization>>;
 
 /** What the page Qonto says of an authorization that this browser began, by how it ended. */
 const endings = {
