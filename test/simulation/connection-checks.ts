@@ -43,6 +43,9 @@ const MOST_REQUESTS = 250;
 /** After 200 within an hour Qonto refuses everything. */
 const MOST_UNAUTHORIZED = 100;
 
+/** A check of the subscriptions has a lease for so long. */
+const CHECK_ENDS_MS = 90_000;
+
 const CHECKED_EVERY_MS = 900_000;
 
 /** A routine run leaves to its webhook what has changed within the last minute. */
@@ -66,6 +69,7 @@ export class ConnectionChecks {
   readonly #reconciledUntil = new Map<string, number>();
   /** Of a bank, or of somebody at Qonto. */
   #lastChangeAt = 0;
+  #subscribedAfter = 0;
 
   constructor(ends: ConnectionEnds) {
     this.#ends = ends;
@@ -90,6 +94,8 @@ export class ConnectionChecks {
   /** Somebody has done something at Qonto. */
   isMeddledWith(): void {
     this.#lastChangeAt = this.#ends.cloud.agenda.now;
+    // A check that began before may end later, and has not seen it.
+    this.#subscribedAfter = this.#lastChangeAt + CHECK_ENDS_MS;
   }
 
   /** The relay begins a request to Qonto. The function that it returns is told the answer; null: there was none. */
@@ -165,12 +171,13 @@ export class ConnectionChecks {
   /** What has yet to happen before the connections are settled; null when nothing has. */
   whatIsOpen(): string | null {
     const { db, cloud } = this.#ends;
+    const subscribedAfter = Math.max(this.#lastChangeAt, this.#subscribedAfter);
     for (const row of db.query("SELECT * FROM connections WHERE status = 'connected'")) {
       const id = String(row["id"]);
       if (this.tokens.isRevoked(String(row["organization_id"]))) return `${id} is not known to have ended`;
       if (row["refresh_attempted_at"] !== null) return `${id} is being refreshed`;
       if (row["last_error"] !== null) return `${id} has an error: ${JSON.stringify(row["last_error"])}`;
-      if (Number(row["subscriptions_due_at"]) < this.#lastChangeAt + CHECKED_EVERY_MS) return `${id} is not subscribed`;
+      if (Number(row["subscriptions_due_at"]) < subscribedAfter + CHECKED_EVERY_MS) return `${id} is not subscribed`;
       if (Number(row["reconciled_until"] ?? 0) < this.#lastChangeAt) return `${id} is not reconciled`;
       if (row["reconciliation"] !== null) return `${id} is being reconciled`;
     }

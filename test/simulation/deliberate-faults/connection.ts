@@ -121,12 +121,6 @@ export const connectionFaults: readonly DeliberateFault[] = [
     to: `state: ((..._: Parameters<typeof upsertResources>) => [])(`,
   },
   {
-    title: "What reconciliation has recorded gets no message",
-    file: "src/connection/reconcile.ts",
-    from: `await announceEvents(env, messages, world);`,
-    to: `await announceEvents(env, messages.slice(1), world);`,
-  },
-  {
     title: "Tokens are not encrypted again under a new key",
     file: "src/cron/reencrypt-secrets.ts",
     from: `if (tokens !== null) await reencryptTokens(env.DB, connection, tokens);`,
