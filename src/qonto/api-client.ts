@@ -12,6 +12,7 @@ import {
 } from "../platform/http.ts";
 import { sleep } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
+import { describeErrors, secretsSent } from "./error-text.ts";
 
 /** How long a client waits for Qonto, and how often it asks again. */
 export interface Patience {
@@ -34,9 +35,6 @@ export const MOST_RESULTS = 10_000;
 /** A hundred items take a fraction of it. */
 const LARGEST_ANSWER_BYTES = 8_000_000;
 
-/** Of an error's text, which others write, so much is kept. */
-const DETAIL_CHARACTERS = 200;
-
 /** An access token that can be renewed. */
 interface Authorization {
   /** Value of the header `Authorization`. */
@@ -47,7 +45,7 @@ interface Authorization {
 
 export interface QontoAccess {
   readonly baseUrl: string;
-  /** Sent with each request. */
+  /** Sent with each request. Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Null: the credentials are among the headers. */
   readonly authorization?: Authorization | null;
@@ -142,6 +140,8 @@ export class QontoClient {
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
   #clockAheadMs: number | null = null;
+  /** What was sent and no error shows, also where Qonto's repeats it. */
+  readonly #secrets = new Set<string>();
 
   constructor(access: QontoAccess) {
     const { world } = access;
@@ -290,16 +290,14 @@ export class QontoClient {
   async #sendOnce({ method, path, body }: ApiRequest): Promise<Outcome> {
     const { baseUrl, headers, authorization, world, spacingMs } = this.#access;
     if (spacingMs > 0) await this.#keepApart(spacingMs);
-    const init = {
-      method,
-      headers: {
-        accept: "application/json",
-        ...headers,
-        ...(authorization === null ? {} : { authorization: await authorization.header() }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
+    const sent: Readonly<Record<string, string>> = {
+      accept: "application/json",
+      ...headers,
+      ...(authorization === null ? {} : { authorization: await authorization.header() }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
     };
+    for (const secret of secretsSent(sent, body)) this.#secrets.add(secret);
+    const init = { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) };
     const outcome = await this.#sendInTime(joined(baseUrl, path), init);
     const dateMs = outcome.status === null ? null : dateOf(outcome);
     if (outcome.status === null || dateMs === null) return outcome;
@@ -342,7 +340,7 @@ export class QontoClient {
 
   #errorOf(answer: Answer, json: unknown): QontoRefusal | QontoUnavailable {
     const { status } = answer;
-    const { detail, code } = describeErrors(json);
+    const { detail, code } = describeErrors(json, this.#secrets);
     return status === 429 || status >= 500
       ? new QontoUnavailable(status, detail, this.#retryAfterSeconds(answer))
       : new QontoRefusal(status, detail, code);
@@ -365,31 +363,4 @@ const pageInfo = z.object({
 function troubleOf(outcome: Outcome): string {
   if (outcome.status === null) return `Qonto does not answer (${outcome.reason})`;
   return outcome.status === 429 ? "Qonto's rate limit is reached" : "Qonto does not answer well";
-}
-
-const flatError = z.object({
-  code: z.string().optional(),
-  detail: z.string().optional(),
-  message: z.string().optional(),
-  source: z.object({ pointer: z.string().optional(), parameter: z.string().optional() }).nullish(),
-});
-const errorBody = z.union([
-  z.object({ errors: z.array(flatError).min(1) }),
-  flatError.transform((one) => ({ errors: [one] })),
-]);
-
-/** Qonto's two forms of an error, `{code, detail, source}` and `{errors: […]}`, as a sentence; the code is the first one's. */
-function describeErrors(body: unknown): { readonly detail: string; readonly code: string | null } {
-  const errors = errorBody.safeParse(body).data?.errors ?? [];
-  const sentences = errors.flatMap(({ code, detail, message, source }) => {
-    const text = detail ?? message ?? code;
-    const place = source?.pointer ?? source?.parameter;
-    return text === undefined ? [] : [place === undefined ? text : `${text.replace(/\.$/, "")} (${place})`];
-  });
-  const detail = sentences.length === 0 ? "it does not say why" : shortened(sentences.join("; ").replace(/\.$/, ""));
-  return { detail: `${detail}.`, code: errors[0]?.code ?? null };
-}
-
-function shortened(text: string): string {
-  return text.length <= DETAIL_CHARACTERS ? text : `${text.slice(0, DETAIL_CHARACTERS)}…`;
 }

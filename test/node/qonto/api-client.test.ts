@@ -316,3 +316,18 @@ it("says nothing of the credentials in its errors", async () => {
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("very-secret");
   }
 });
+
+it("shows no credential and no secret that Qonto repeats in an error", async () => {
+  const headers = { "x-qonto-staging-token": "very-secret-staging" };
+  const authorization = { header: async () => "Bearer very-secret-token", renewed: async () => false };
+  const repeating = open(api.url, { headers, authorization });
+  api.answer = ({ headers: got, body }) => ({
+    status: 422,
+    body: {
+      detail: `bad: ${body}, ${String(got.authorization)}, ${String(got["x-qonto-staging-token"])}${"x".repeat(200)}`,
+    },
+  });
+  await expect(repeating.post("/v2/things", { secret: "whsec_very-secret", types: [] }, item)).rejects.toMatchObject({
+    detail: expect.stringContaining('bad: {"secret":"[secret]","types":[]}, Bearer [secret], [secret]xx'),
+  });
+});
