@@ -100,7 +100,7 @@ says how to get them.`,
       await world.wait(POLL_MS);
       const made = (await lookAgain(relay)).find((one) => isNewlyConnected(one, before));
       if (made === undefined) continue;
-      output.show(made, () => `Connected ${nameOf(made)}: ${made.id}, ${made.status}.`);
+      output.show(made, () => output.clean(`Connected ${nameOf(made)}: ${made.id}, ${made.status}.`));
       return 0;
     }
     throw new Fault(`Nothing was connected within ${timeoutSeconds} s.`, {
@@ -144,7 +144,7 @@ function asTable(found: readonly Connection[], output: Output): string {
     ]),
   );
   const errors = found.flatMap(({ id, last_error }) =>
-    last_error === null ? [] : `${id}: ${output.clean(last_error)}`,
+    last_error === null ? [] : output.clean(`${id}: ${last_error}`),
   );
   return [table, ...errors].join("\n");
 }

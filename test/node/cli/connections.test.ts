@@ -121,9 +121,9 @@ describe("connect", () => {
     listed = [];
     const program = new QontoProgram(["connect"], environment);
     await program.says(`Open ${relay.url}/console/qonto in a browser and press Connect.`, "stderr");
-    listed = [exampleConnection];
+    listed = [{ ...exampleConnection, organization_name: "Elektro Tesla\u001B[2J GmbH" }];
     const { code, stdout } = await program.ended;
-    const organization = `Elektro Tesla GmbH (${exampleConnection.organization_id})`;
+    const organization = `Elektro Tesla [2J GmbH (${exampleConnection.organization_id})`;
     expect([code, stdout]).toEqual([0, `Connected ${organization}: ${id}, connected.\n`]);
   });
 
