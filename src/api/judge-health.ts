@@ -132,7 +132,7 @@ function checkOpenCircuits(openCircuits: Condition["openCircuits"], now: number)
   return atMost(LONGEST_OPEN_CIRCUIT_SECONDS, seconds, detail);
 }
 
-/** It names organizations by their ids: `/health` is public. */
+/** It names connections, and no organization: `/health` is public. */
 function checkConnections(connections: readonly ConnectionState[], now: number): Check {
   const faults = connections.flatMap((connection) => faultOfConnection(connection, now) ?? []);
   const { length } = connections;
@@ -142,17 +142,17 @@ function checkConnections(connections: readonly ConnectionState[], now: number):
 
 /** What is wrong with a connection, and what to do; null: nothing. */
 function faultOfConnection(connection: ConnectionState, now: number): string | null {
-  const { organizationId, status, connectedAt, missingSince, reconciledUntil } = connection;
+  const { id, status, connectedAt, missingSince, reconciledUntil } = connection;
   if (status !== "connected") {
-    return `The connection of ${organizationId} is ${status}: connect it again on the console's page Qonto.`;
+    return `The connection ${id} is ${status}: connect it again on the console's page Qonto.`;
   }
   if (missingSince !== null && now - missingSince > LONGEST_MISSING_MS) {
-    return `A subscription of ${organizationId} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
+    return `A subscription of ${id} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
   }
   // One that was connected again catches up first.
   if (now - Math.max(reconciledUntil ?? 0, connectedAt) > LONGEST_UNRECONCILED_MS) {
     const until = reconciledUntil === null ? "not complete yet" : `complete only up to ${isoTime(reconciledUntil)}`;
-    return `The state of ${organizationId} is ${until}: ${PAGE_SAYS_WHY}`;
+    return `The state of the organization of ${id} is ${until}: ${PAGE_SAYS_WHY}`;
   }
   return null;
 }

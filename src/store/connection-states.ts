@@ -3,11 +3,12 @@ import type { Database } from "./database.ts";
 import { rowsOf } from "./rows.ts";
 
 export const connectionStatesSql = `
-  SELECT organization_id AS organizationId, status, connected_at AS connectedAt, reconciled_until AS reconciledUntil,
+  SELECT id, organization_id AS organizationId, status, connected_at AS connectedAt, reconciled_until AS reconciledUntil,
     (SELECT min(value ->> 'missingSince') FROM json_each(subscriptions)) AS missingSince
   FROM connections ORDER BY id`;
 
 const connectionState = z.object({
+  id: z.string(),
   organizationId: z.string(),
   status: z.enum(["connected", "expired", "revoked"]),
   connectedAt: z.number(),

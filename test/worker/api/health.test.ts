@@ -146,9 +146,11 @@ describe("health", () => {
     await insertConnection(relay.now, { status, ended_at: relay.now });
     expect((await health(relay)).degraded).toEqual(["connections"]);
     expect(await connectionsCheck(relay)).toMatchObject({
-      detail: `The connection of ${ORGANIZATION} is ${status}: connect it again on the console's page Qonto.`,
+      detail: `The connection con_1 is ${status}: connect it again on the console's page Qonto.`,
       value: 1,
     });
+    const text = await (await relay.fetch("/health")).text();
+    for (const ofOrganization of [ORGANIZATION, "Elektro Tesla"]) expect(text).not.toContain(ofOrganization);
   });
 
   it("is degraded when a subscription has been missing for more than an hour", async () => {
