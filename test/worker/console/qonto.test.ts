@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { nextAddress, qontoApplication } from "../support/connected-relay.ts";
+import { Meter, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import { actionsOf } from "./actions.ts";
 import { read, withoutTags } from "./reading.ts";
@@ -202,6 +203,17 @@ describe("a callback", () => {
     expect((await new Visitor(relay).get("/console", { cookie: `relay_console=${own}` })).status).toBe(303);
     relay.passSeconds(600);
     await expectNotLetIn(relay, await visitor.getFromElsewhere(callback));
+  });
+
+  it("of a stranger costs no D1 call", async () => {
+    const relay = newRelay();
+    const callback = await consent(relay, await Visitor.loggedIn(relay));
+    const meter = new Meter();
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
+    for (const cookie of ["", "relay_qonto=e30.AAAA", "relay_console=e30.AAAA; relay_qonto=x"]) {
+      expect((await new Visitor(relay).get(callback, { cookie })).status).toBe(403);
+    }
+    expect(meter.calls).toBe(0);
   });
 
   it("after the token was revoked or the logout changes nothing", async () => {
