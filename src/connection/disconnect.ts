@@ -64,7 +64,8 @@ async function removeSubscriptions(
   connection: Connection,
   context: ConnectionContext,
 ): Promise<number | "unavailable"> {
-  if (connection.status !== "connected") return 0;
+  // Tokens of the other environment are shown to nobody.
+  if (connection.status !== "connected" || connection.environment !== context.config.qonto.environment) return 0;
   const { id, relayUrl, subscriptions } = connection;
   const budget = { until: context.world.now() + WORK_MS, requests: MOST_REQUESTS };
   const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, context.world);

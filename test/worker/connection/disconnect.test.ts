@@ -59,6 +59,16 @@ describe("disconnecting", () => {
     expect(await connections()).toBe(0);
   });
 
+  it("removes tokens of the other environment, which are shown to nobody", async () => {
+    const scene = await SubscriptionScene.beginSubscribed();
+    scene.relay.env = { ...scene.relay.env, QONTO_ENVIRONMENT: "sandbox", QONTO_STAGING_TOKEN: "staging" };
+    scene.relay.passSeconds(7_200);
+    scene.qonto.calls.length = 0;
+    expect(await end(scene)).toBe("disconnected");
+    expect(scene.qonto.calls).toEqual([]);
+    expect(await connections()).toBe(0);
+  });
+
   it("keeps the connection when the access token has ended and could not be refreshed", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
     scene.relay.passSeconds(3_600);
