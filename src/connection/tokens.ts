@@ -146,7 +146,7 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
   const { env, config, world } = context;
   const now = world.now();
   if (!mayRefresh(seen, now)) {
-    // Whoever began it may be gone, with a queue in memory, as that of `npm start`: the next run of the cron would be too late.
+    // Its process may have died, and with it a queue in memory, as that of `npm start`: the next run of the cron would be too late.
     if (isInProgress(seen, now)) await sendWatchdog(seen, context);
     return { state: "waiting" };
   }

@@ -12,6 +12,7 @@ import {
 } from "../platform/http.ts";
 import { sleep } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
+import { describeErrors, secretsSent } from "./error-text.ts";
 
 /** How long a client waits for Qonto, and how often it asks again. */
 export interface Patience {
@@ -33,12 +34,6 @@ export const MOST_RESULTS = 10_000;
 
 /** A hundred items take a fraction of it. */
 const LARGEST_ANSWER_BYTES = 8_000_000;
-
-/** Of an error's text, which others write, so much is kept. */
-const DETAIL_CHARACTERS = 200;
-
-/** Shorter ones are in half of all sentences. */
-const SHORTEST_SECRET = 6;
 
 /** An access token that can be renewed. */
 interface Authorization {
@@ -307,7 +302,7 @@ export class QontoClient {
       ...(authorization === null ? {} : { authorization: await authorization.header() }),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     };
-    this.#keepSecrets(sent, body?.secret);
+    for (const secret of secretsSent(sent, body)) this.#secrets.add(secret);
     const init = { method, headers: sent, body: body === undefined ? null : JSON.stringify(body) };
     const outcome = await this.#sendInTime(joined(baseUrl, path), init);
     const dateMs = outcome.status === null ? null : dateOf(outcome);
@@ -315,17 +310,6 @@ export class QontoClient {
     this.#clockAheadMs = dateMs - world.now();
     if (outcome.status >= 200 && outcome.status < 300) this.#answeredAtMs = dateMs;
     return outcome;
-  }
-
-  #keepSecrets(headers: Readonly<Record<string, string>>, secret: unknown): void {
-    const token = headers["authorization"]?.replace(/^\S+ /, "");
-    for (const one of [token, headers["x-qonto-staging-token"], secret]) {
-      if (typeof one === "string" && one.length >= SHORTEST_SECRET) this.#secrets.add(one);
-    }
-  }
-
-  #withoutSecrets(text: string): string {
-    return [...this.#secrets].reduce((hidden, secret) => hidden.replaceAll(secret, "[secret]"), text);
   }
 
   async #sendInTime(url: string, init: RequestInit): Promise<Outcome> {
@@ -362,7 +346,7 @@ export class QontoClient {
 
   #errorOf(answer: Answer, json: unknown): QontoRefusal | QontoUnavailable {
     const { status } = answer;
-    const { detail, code } = describeErrors(json, (text) => this.#withoutSecrets(text));
+    const { detail, code } = describeErrors(json, this.#secrets);
     return status === 429 || status >= 500
       ? new QontoUnavailable(status, detail, this.#retryAfterSeconds(answer))
       : new QontoRefusal(status, detail, code);
@@ -385,35 +369,4 @@ const pageInfo = z.object({
 function troubleOf(outcome: Outcome): string {
   if (outcome.status === null) return `Qonto does not answer (${outcome.reason})`;
   return outcome.status === 429 ? "Qonto's rate limit is reached" : "Qonto does not answer well";
-}
-
-const flatError = z.object({
-  code: z.string().optional(),
-  detail: z.string().optional(),
-  message: z.string().optional(),
-  source: z.object({ pointer: z.string().optional(), parameter: z.string().optional() }).nullish(),
-});
-const errorBody = z.union([
-  z.object({ errors: z.array(flatError).min(1) }),
-  flatError.transform((one) => ({ errors: [one] })),
-]);
-
-/** Qonto's two forms of an error, `{code, detail, source}` and `{errors: […]}`, as a sentence; the code is the first one's. */
-function describeErrors(
-  body: unknown,
-  withoutSecrets: (text: string) => string,
-): { readonly detail: string; readonly code: string | null } {
-  const errors = errorBody.safeParse(body).data?.errors ?? [];
-  const sentences = errors.flatMap(({ code, detail, message, source }) => {
-    const text = detail ?? message ?? code;
-    const place = source?.pointer ?? source?.parameter;
-    return text === undefined ? [] : [place === undefined ? text : `${text.replace(/\.$/, "")} (${place})`];
-  });
-  const said = withoutSecrets(sentences.join("; ").replace(/\.$/, ""));
-  const detail = sentences.length === 0 ? "it does not say why" : shortened(said);
-  return { detail: `${detail}.`, code: errors[0]?.code ?? null };
-}
-
-function shortened(text: string): string {
-  return text.length <= DETAIL_CHARACTERS ? text : `${text.slice(0, DETAIL_CHARACTERS)}…`;
 }
