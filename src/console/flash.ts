@@ -41,7 +41,7 @@ const flashes = {
   "authorization-expired": bad("The consent came after more than ten minutes. Nothing was changed: connect again."),
   "authorization-unavailable": bad("Qonto did not answer the relay. Nothing was changed: connect again in a minute."),
   "authorization-failed": bad(
-    "Qonto did not take the relay's request for tokens. Nothing was changed: check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET, the redirect URI and the scopes of the application, then connect again.",
+    "Qonto did not take the relay's request for tokens. Nothing was changed: check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET, the redirect URI and the scopes of the application, then connect again. QONTO_TYPES narrows the scopes that the relay asks for.",
   ),
   "reconciliation-requested": ok(
     "The reconciliation begins with the next run of the cron, within a minute. Its progress is shown below.",
