@@ -54,6 +54,18 @@ describe("a list that is not answered, or not as documented, changes nothing", (
     expect(subscriptionsDueAt).toBe(scene.relay.now + (isRefused ? QUARTER_HOUR_MS : 60_000));
   });
 
+  it("but a list that says no count is believed", async () => {
+    const scene = await SubscriptionScene.beginSubscribed();
+    scene.onCall = async (call, proceed) => {
+      const answer = await proceed();
+      if (call !== `GET ${LIST}`) return answer;
+      const { subscriptions } = (await answer.json()) as { subscriptions: unknown };
+      return json({ subscriptions });
+    };
+    expect(await scene.attempt()).toBe("unchanged");
+    expect(scene.changes).toEqual([]);
+  });
+
   it("while Qonto hangs, with the end of the wait", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
     scene.qonto.faults.hangs = LIST;
