@@ -144,7 +144,7 @@ function checkConnections(connections: readonly ConnectionHealth[], now: number)
 function faultOfConnection(connection: ConnectionHealth, now: number): string | null {
   const { id, status, connectedAt, missingSince, reconciledUntil } = connection;
   if (status !== "connected") {
-    return `The connection ${id} is ${status}: connect it again on the console's page Qonto.`;
+    return `The connection ${id} is ${status}: connect it again on ${QONTO_PAGE}.`;
   }
   if (missingSince !== null && now - missingSince > LONGEST_MISSING_MS) {
     return `A subscription of ${id} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
@@ -157,7 +157,10 @@ function faultOfConnection(connection: ConnectionHealth, now: number): string | 
   return null;
 }
 
-const PAGE_SAYS_WHY = "the console's page Qonto says why.";
+/** The overview turns it into a link. */
+export const QONTO_PAGE = "the console's page Qonto";
+
+const PAGE_SAYS_WHY = `${QONTO_PAGE} says why.`;
 
 function checkSecrets(undecryptable: number): Check {
   const whose = `${undecryptable} ${undecryptable === 1 ? "destination" : "destinations"}`;

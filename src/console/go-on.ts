@@ -3,9 +3,9 @@ import type { ConsoleContext } from "./requests.ts";
 import { showPage } from "./show-page.tsx";
 
 /**
- * Answers with a short page from which the browser goes on by itself. Where the way leads to or from another site a redirect
- * does not do: the policy of the form's page forbids it to leave the console, wherever Qonto redirects next, and after a link of
- * another site the redirected request lacks the session's strict cookie.
+ * Answers with a short page from which the browser goes on by itself, where a redirect does not work. On the way to Qonto the
+ * policy of the form's page forbids a form to leave the console. On the way back the redirected request lacks the session's
+ * strict cookie.
  */
 export function goOn(c: ConsoleContext, url: string, document: Child): Response | Promise<Response> {
   c.header("refresh", `0; url=${url}`);

@@ -10,13 +10,13 @@ export interface Answer {
   readonly text: string;
 }
 
-/** An isolate has 128 MB for all that it does, so what answers without end would end its other work too. */
+/** An isolate has 128 MB for all that it does: an answer without end would stop its other work too. */
 class AnswerTooLarge extends Error {
   override readonly name = "AnswerTooLarge";
 }
 
 interface OneRequest extends Omit<RequestInit, "redirect"> {
-  /** A larger answer is none. Without it there is no bound. */
+  /** A larger answer counts as no answer. Absent: there is no limit. */
   readonly mostBytes?: number;
 }
 
@@ -35,7 +35,7 @@ export async function send(
   }
 }
 
-/** The same answer, whose body fails behind so many bytes, as they are after decompression. */
+/** The same answer. Its body fails once it is longer than `mostBytes`, counted after decompression. */
 export function bounded(response: Response, mostBytes: number): Response {
   const { body, status, headers } = response;
   if (body === null || mostBytes === Infinity) return response;

@@ -130,7 +130,7 @@ export const firstPlace: Place = { page: 1, promisedBy: null };
 interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
-  /** Its `secret` is one. */
+  /** A `secret` in it is removed from Qonto's errors. */
   readonly body?: { readonly secret?: unknown };
 }
 
@@ -145,7 +145,7 @@ export class QontoClient {
   #nextAtMs = 0;
   #answeredAtMs: number | null = null;
   #clockAheadMs: number | null = null;
-  /** What was sent and no error shows, also where Qonto's repeats it. */
+  /** Sent so far. They are removed from Qonto's errors, which may repeat them. */
   readonly #secrets = new Set<string>();
 
   constructor(access: QontoAccess) {

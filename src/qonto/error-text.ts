@@ -1,14 +1,14 @@
 import { z } from "zod";
 
-/** What Qonto says in an error, as it may be shown: others write it. */
+/** What Qonto says in an error, as it may be shown: without secrets, and not too long. */
 
-/** So much of it is kept. */
+/** What is longer is cut off. */
 const DETAIL_CHARACTERS = 200;
 
-/** Shorter ones are in half of all sentences. */
+/** A shorter text may be part of any sentence. */
 const SHORTEST_SECRET = 6;
 
-/** What no error shows, also where Qonto's repeats it. Names of headers are in lower case. */
+/** Secrets of a request, which Qonto may repeat in an error. Names of headers are in lower case. */
 export function secretsSent(headers: Readonly<Record<string, string>>, body: object = {}): string[] {
   const token = headers["authorization"]?.replace(/^\S+ /, "");
   const sent: unknown[] = [token, headers["x-qonto-staging-token"], "secret" in body ? body.secret : undefined];

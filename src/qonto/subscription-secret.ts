@@ -5,7 +5,7 @@
 
 const SECRET_BYTES = 32;
 
-/** The configured keys, and a few more in tests. No promises: those belong to one request. */
+/** By key: there are few. It holds no promises, because those belong to the request that makes them. */
 const derivedSecrets = new Map<string, string>();
 
 /** The secret that each key gives. The first signs new subscriptions. */
@@ -18,7 +18,7 @@ export async function subscriptionSecrets(keys: readonly string[]): Promise<read
 async function derive(key: string): Promise<string> {
   const encoder = new TextEncoder();
   const source = await crypto.subtle.importKey("raw", encoder.encode(key), "HKDF", false, ["deriveBits"]);
-  // With other texts no webhook of a subscription that is there could be verified.
+  // Other texts would give other secrets: no webhook of an existing subscription could be verified.
   const salt = encoder.encode("qonto-relay");
   const info = encoder.encode("qonto webhook secret");
   const bits = await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt, info }, source, 8 * SECRET_BYTES);

@@ -119,7 +119,7 @@ export interface Difference {
   readonly relayVersionAt: string | null;
 }
 
-/** What the relay differs in from items of Qonto's, each with the event that makes up for it. */
+/** How the relay's state differs from items that Qonto lists. Each difference has the event that makes up for it. */
 export async function compareItems(
   type: string,
   items: readonly Item[],

@@ -55,7 +55,7 @@ export class IncompleteListing extends Error {
 
 const MOST_READS = 3;
 
-/** No date of Qonto's is known to be finer. */
+/** Whether Qonto can be asked for shorter times is not known. */
 const SHORTEST_MS = 1_000;
 
 /** In base64url: 66 bits. */

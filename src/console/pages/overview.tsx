@@ -1,4 +1,4 @@
-import { type Health, judgeHealth } from "../../api/judge-health.ts";
+import { type Health, QONTO_PAGE, judgeHealth } from "../../api/judge-health.ts";
 import type { Counters } from "../../domain/counters.ts";
 import { logFailure } from "../../platform/log.ts";
 import { withTimeout } from "../../platform/timeout.ts";
@@ -105,13 +105,14 @@ function healthySentence(figures: OverviewFigures | null): string {
   return `Events arrive and are delivered. ${paused} of ${all} destinations ${paused === 1 ? "is" : "are"} paused.`;
 }
 
-const QONTO_PAGE = "the console's page Qonto";
+/** What a text of the health names. */
+const named = new RegExp(String.raw`\b(dst_\w+|${QONTO_PAGE})`);
 
 /** The health is public: it knows destinations by id, and pages by name. Here they have names and links. */
 function Detail({ text, figures }: { readonly text: string; readonly figures: OverviewFigures | null }) {
   return (
     <>
-      {text.split(/\b(dst_\w+|the console's page Qonto)/).map((part) => {
+      {text.split(named).map((part) => {
         if (part === QONTO_PAGE) return <a href={addresses.qonto}>the page Qonto</a>;
         const destination = figures?.destinations.find(({ id }) => id === part);
         return destination === undefined ? part : <DestinationLink destination={destination} />;

@@ -5,7 +5,7 @@ import type { World } from "../../platform/world.ts";
 import { callbackAddress } from "../addresses.ts";
 import { type ConsoleContext, type Credential, credential } from "../requests.ts";
 import { isByHttps } from "./session.ts";
-import { type Keys, readSignedValue, signValue } from "./signed.ts";
+import { type Keys, base64Url, readSignedValue, signValue } from "./signed.ts";
 
 /**
  * A browser withholds the session's strict cookie when Qonto leads it back. This one comes along: it names the operator who
@@ -30,7 +30,7 @@ export async function keepAuthorization(
   of: Credential,
   { now, randomBytes }: Pick<World, "now" | "randomBytes">,
 ): Promise<string> {
-  const owner = randomBytes(32).toBase64({ alphabet: "base64url", omitPadding: true });
+  const owner = randomBytes(32).toBase64(base64Url);
   const kept: BrowserAuthorization = { owner, credential: of, expiresAt: now() + AUTHORIZATION_SECONDS * 1000 };
   const text = await signValue(keys, "authorization", kept);
   setCookie(c, COOKIE, text, { ...attributesFor(c), maxAge: AUTHORIZATION_SECONDS });

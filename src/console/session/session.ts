@@ -2,7 +2,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import type { World } from "../../platform/world.ts";
 import { type ConsoleContext, ROOT } from "../requests.ts";
-import { type Keys, readSignedValue, signValue } from "./signed.ts";
+import { type Keys, base64Url, readSignedValue, signValue } from "./signed.ts";
 
 /** A login ends after it, used or not. */
 const SESSION_SECONDS = 8 * 3_600;
@@ -28,7 +28,7 @@ export async function beginSession(
   tokenId: string | null,
   { now, randomBytes }: Pick<World, "now" | "randomBytes">,
 ): Promise<void> {
-  const id = randomBytes(16).toBase64({ alphabet: "base64url", omitPadding: true });
+  const id = randomBytes(16).toBase64(base64Url);
   const begun: Session = { id, tokenId, expiresAt: now() + SESSION_SECONDS * 1000 };
   setCookie(c, COOKIE, await signValue(keys, "session", begun), { ...attributesFor(c), maxAge: SESSION_SECONDS });
 }

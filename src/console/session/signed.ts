@@ -8,7 +8,7 @@ export type Keys = Pick<Config, "adminToken" | "encryptionKeys">;
 /** What a signature is for: one of another purpose does not count. */
 type Purpose = "session" | "authorization";
 
-const base64Url = { alphabet: "base64url", omitPadding: true } as const;
+export const base64Url = { alphabet: "base64url", omitPadding: true } as const;
 
 /** The JSON of a value with its signature, for a cookie. */
 export async function signValue(keys: Keys, purpose: Purpose, value: object): Promise<string> {

@@ -1,9 +1,9 @@
+import { wantedScopes } from "../../../connection/authorize.ts";
 import type { Config } from "../../../env.ts";
 import { callbackAddress } from "../../addresses.ts";
 import { CopyButton } from "../../ui/form.tsx";
 import { Notice, Section } from "../../ui/layout.tsx";
 import { Facts, Names, counted } from "../../ui/values.tsx";
-import { wantedScopes } from "../../../connection/authorize.ts";
 
 interface SetUpProps {
   readonly faults: Config["faults"];
