@@ -1,9 +1,9 @@
 import type { LastRun, Progress } from "../../src/connection/run.ts";
-import { sampleTypes, sourceOfType } from "../../src/qonto/sample-event.ts";
+import { cataloguedTypes } from "../../src/qonto/catalogue.ts";
 
 const HOUR_MS = 3_600_000;
 
-const types = sampleTypes.filter((type) => sourceOfType(type) === "business");
+const types = cataloguedTypes.business;
 
 /** Rows of `connections`, each in another state. Their tokens are none. */
 export function connectionRows(now: number) {

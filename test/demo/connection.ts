@@ -4,7 +4,7 @@ import { type connection, connections } from "../../src/api/schemas/connection.t
 import { organizationProfile } from "../../src/api/schemas/organization.ts";
 import { startedReplay } from "../../src/api/schemas/replay.ts";
 import { cataloguedTypes } from "../../src/qonto/catalogue.ts";
-import { type Item, type ListedType, idOf, listedTypes } from "../support/qonto-server/bank.ts";
+import { type Item, type ListedType, idOf, listedTypes, makeableTypes } from "../support/qonto-server/bank.ts";
 import type { QontoServer } from "../support/qonto-server/node/qonto-server.ts";
 import type { PlayedRelay } from "./client.ts";
 import { connectAsOperator } from "./connect.ts";
@@ -19,9 +19,6 @@ interface ConnectionStory {
   readonly runCron: () => Promise<void>;
   readonly qonto: QontoServer;
 }
-
-/** Of one organization there is one, and the demo makes no other. */
-const madeTypes = listedTypes.filter((type) => type !== "v1/organizations");
 
 /** More than a page of Qonto's lists. */
 const TRANSACTIONS_BEFORE = 120;
@@ -67,7 +64,7 @@ async function addDestinations(
 
 /** What the organization has before it is connected. */
 function fillBank({ bank }: QontoServer): Change[] {
-  for (const type of madeTypes) bank.make(type);
+  for (const type of makeableTypes) bank.make(type);
   for (let count = 1; count < TRANSACTIONS_BEFORE; count += 1) bank.make("v1/transactions");
   return listedTypes.flatMap((type) => bank.all(type).map((item) => ({ type, item })));
 }
@@ -118,7 +115,7 @@ async function receiveWebhooks({ qonto }: ConnectionStory, books: DestinationSer
   console.log("\nQonto sends webhooks, signed with the secret that the relay has derived from its key.");
   const before = books.requests.length;
   const changes: Change[] = [];
-  for (const type of madeTypes) changes.push({ type, item: await qonto.make(type) });
+  for (const type of makeableTypes) changes.push({ type, item: await qonto.make(type) });
   const sent = qonto.sender.deliveries;
   check(
     `${changes.length} webhooks are accepted`,
@@ -185,7 +182,7 @@ function typesOf({ requests }: DestinationServer): string {
 async function loseWebhooks(qonto: QontoServer, history: readonly Change[]): Promise<Change[]> {
   for (const id of qonto.subscriptions.keys()) qonto.loseSubscription(id);
   const changes: Change[] = [];
-  for (const type of madeTypes) {
+  for (const type of makeableTypes) {
     for (let count = 0; count < LOST_OF_A_TYPE; count += 1) changes.push({ type, item: await qonto.make(type) });
   }
   const known = history.find(({ type }) => type === "v1/transactions");

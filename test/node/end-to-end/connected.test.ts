@@ -6,7 +6,7 @@ import { PlayedRelay } from "../../demo/client.ts";
 import { applicationVariables, connectAsOperator, startQonto } from "../../demo/connect.ts";
 import { freePort } from "../../demo/free-port.ts";
 import { textOf } from "../../demo/operator-browser.ts";
-import { listedTypes } from "../../support/qonto-server/bank.ts";
+import { listedTypes, makeableTypes } from "../../support/qonto-server/bank.ts";
 import type { QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 import { LocalRelay } from "./local-relay.ts";
 
@@ -35,7 +35,7 @@ async function makeBoth(): Promise<{ readonly qonto: QontoServer; readonly relay
 it("connects in the console, and fills the state across kill -9 in the middle, without reading a page twice", async () => {
   const { qonto, relay } = await makeBoth();
   const { bank } = qonto;
-  for (const type of listedTypes) if (type !== "v1/organizations") bank.make(type);
+  for (const type of makeableTypes) bank.make(type);
   for (let count = 1; count < TRANSACTIONS; count += 1) bank.make("v1/transactions");
   await relay.start();
   const { organizationId } = bank;
@@ -43,14 +43,14 @@ it("connects in the console, and fills the state across kill -9 in the middle, w
   expect(textOf(page.html)).toContain("The organization is connected.");
 
   // The cron runs at once after an edit of the source, as after a start.
-  qonto.afterPage(TRANSACTIONS_PATH, 1, () => (qonto.faults.hangs = TRANSACTIONS_PATH));
+  qonto.afterPage(TRANSACTIONS_PATH, 1, () => qonto.faults.paths.set(TRANSACTIONS_PATH, { answer: "hangs" }));
   appendFileSync(relay.path("src/console/assets/style.css"), "/* edited */");
   await vi.waitFor(() => expect(qonto.calls.at(-1)).toMatch(secondPage), { timeout: 30_000 });
   relay.killAll();
   expect(await relay.gone(5_000)).toBe(true);
   const callsBefore = qonto.calls.splice(0);
 
-  delete qonto.faults.hangs;
+  qonto.faults.paths.clear();
   await relay.start();
   const client = new PlayedRelay(relay.url, ADMIN_TOKEN);
   const { data } = await client.get("/api/connections", connections);

@@ -21,6 +21,9 @@ export const listedTypes = [
 
 export type ListedType = (typeof listedTypes)[number];
 
+/** What can be made in a bank: all of it but the organization, which it is itself. */
+export const makeableTypes = listedTypes.filter((type) => type !== "v1/organizations");
+
 export function isListedType(type: string): type is ListedType {
   return listedTypes.some((listed) => listed === type);
 }

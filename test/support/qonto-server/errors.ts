@@ -1,4 +1,4 @@
-/** Thrown in place of an answer: the connection is cut. As `fetch` tells it who asks in the same process. */
+/** Thrown in place of an answer when the connection is cut. A caller in the same process gets the error that `fetch` rejects with. */
 export class ConnectionCut extends TypeError {
   constructor() {
     super("fetch failed");

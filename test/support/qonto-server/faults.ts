@@ -4,8 +4,6 @@ import { ConnectionCut } from "./errors.ts";
 export interface QontoFaults {
   /** Every call is answered so. */
   status?: number;
-  /** A path that is never answered. */
-  hangs?: string;
   /** The path of a list for which the token lacks the scope. */
   forbidden?: string;
   /** How far its clock is ahead. */
@@ -38,8 +36,7 @@ export interface PathFault {
 type BrokenAnswer = "hangs" | "cut" | "lost" | "html" | "text" | "cut json";
 
 /** Takes the fault that meets the next call of a path. */
-export function takeFault({ hangs, paths }: QontoFaults, path: string): PathFault {
-  if (path === hangs) return { answer: "hangs" };
+export function takeFault({ paths }: QontoFaults, path: string): PathFault {
   const key = paths.has(path) ? path : "*";
   const fault = paths.get(key);
   if (fault === undefined) return {};

@@ -32,7 +32,7 @@ export class Gate {
     if (waitMs > 0) return this.#tooMany(waitMs);
     this.#limit.note(now);
     if (status === 429) return this.#tooMany(1_000);
-    if (status !== undefined) return flatError(status, "fault", "The API is not well");
+    if (status !== undefined) return flatError(status, "fault", "The API fails");
     // The authorization server asks for no access token.
     if (path.startsWith("/oauth2/")) return null;
     const consent = this.#findConsent(request);

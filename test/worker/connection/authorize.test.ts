@@ -26,11 +26,9 @@ async function decide(
   relay: TestRelay,
   url: string,
   decision: "accept" | "deny" = "accept",
-  organizationId = relay.qonto.bank.organizationId,
+  organizationId?: string,
 ): Promise<URL> {
-  const address = `${url}&simulate=${decision}&organization_id=${organizationId}`;
-  const answer = await relay.qonto.fetch(address, { redirect: "manual" });
-  return new URL(answer.headers.get("location") ?? "");
+  return new URL(await relay.qonto.decide(url, decision, organizationId));
 }
 
 function finish(relay: TestRelay, callback: URL, owner: string | null = OWNER) {
@@ -312,7 +310,7 @@ describe("a callback is refused", () => {
     ["/v2/organization", { answer: "hangs" }, "unavailable"],
     ["/v2/organization", { status: 403 }, "failed"],
     ["/v2/organization", { answer: "text" }, "unavailable"],
-  ] as const)("when %s is not well (%j): %s", async (path, fault, why) => {
+  ] as const)("when %s fails (%j): %s", async (path, fault, why) => {
     const { relay, callback } = await relayWithCallback();
     relay.qonto.faults.paths.set(path, fault);
     expect(await finish(relay, callback)).toEqual({ state: "refused", why });
@@ -353,7 +351,7 @@ it("an authorization that is a day old is deleted, and no younger one", async ()
   expect(results).toEqual([{ created_at: relay.now - 86_400_000 + 1_800_000 }]);
 });
 
-it("D1 that stalls for a while, or is overloaded, while the connection is written loses it not", async () => {
+it("a connection is written in the end though D1 stalls for a while or is overloaded", async () => {
   const { relay, callback } = await relayWithCallback();
   const stalledUntil = relay.now + 12_000;
   intercept(relay, (call, proceed) => {

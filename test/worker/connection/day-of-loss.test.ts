@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import { type Item, idOf, listedTypes } from "../../support/qonto-server/bank.ts";
+import { type Item, idOf, makeableTypes } from "../../support/qonto-server/bank.ts";
 import { connect, qontoApplication } from "../support/connected-relay.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 
@@ -7,7 +7,6 @@ beforeEach(emptyDatabase);
 
 const DESTINATION = "https://destination.example/hook";
 const DAY_SECONDS = 86_400;
-const made = listedTypes.filter((type) => type !== "v1/organizations");
 
 /** The items that were delivered, by their ids, in the order of arrival. */
 function deliveredTo(relay: TestRelay) {
@@ -21,7 +20,7 @@ it("one run of the cron brings back a vanished subscription and each event of a 
   const relay = new TestRelay(qontoApplication);
   const { qonto } = relay;
   await relay.addDestination(DESTINATION);
-  for (const type of made) qonto.bank.make(type);
+  for (const type of makeableTypes) qonto.bank.make(type);
   relay.passSeconds(60);
   await connect(relay);
   await relay.runCron();
@@ -31,8 +30,8 @@ it("one run of the cron brings back a vanished subscription and each event of a 
   qonto.faults.losesWebhooks = true;
   for (const id of qonto.subscriptions.keys()) qonto.loseSubscription(id);
   const lost: Item[] = [];
-  for (const type of made) {
-    relay.passSeconds(DAY_SECONDS / made.length);
+  for (const type of makeableTypes) {
+    relay.passSeconds(DAY_SECONDS / makeableTypes.length);
     lost.push(await qonto.make(type));
   }
   const lostUntil = relay.now;
@@ -43,7 +42,7 @@ it("one run of the cron brings back a vanished subscription and each event of a 
   await relay.runCron();
   await relay.runQueues();
   expect([...qonto.subscriptions.values()]).toMatchObject([{ callback_url: "https://relay.test/webhooks/qonto" }]);
-  const ids = lost.map((item, index) => idOf(made[index] ?? "v1/clients", item));
+  const ids = lost.map((item, index) => idOf(makeableTypes[index] ?? "v1/clients", item));
   const recovered = deliveredTo(relay);
   expect(recovered.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
   expect(recovered.every(({ isReconciled }) => isReconciled)).toBe(true);

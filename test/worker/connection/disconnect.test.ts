@@ -2,7 +2,6 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { disconnect } from "../../../src/connection/disconnect.ts";
 import { claimConnection } from "../../../src/store/connections.ts";
-import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { emptyDatabase } from "../support/relay.ts";
 import { CALLBACK_URL, LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
@@ -83,7 +82,7 @@ describe("while Qonto cannot be asked", () => {
   const faults: Readonly<Record<string, (scene: SubscriptionScene) => void>> = {
     "answers 500": (scene) => void (scene.qonto.faults.status = 500),
     "answers 429": (scene) => void (scene.qonto.faults.status = 429),
-    hangs: (scene) => void (scene.qonto.faults.hangs = LIST),
+    hangs: (scene) => scene.qonto.faults.paths.set(LIST, { answer: "hangs" }),
     "shows a list that is not whole": (scene) => scene.qonto.faults.paths.set(LIST, { totalCountBy: 1 }),
     "answers with HTML": (scene) => scene.qonto.faults.paths.set(LIST, { answer: "text" }),
     "deletes nothing": (scene) => void (scene.onCall = refusingChanges(500)),
@@ -98,7 +97,6 @@ describe("while Qonto cannot be asked", () => {
     expect(scene.subscription).toEqual(subscription);
     expect(await scene.find()).toMatchObject({ status: "connected", lastError: "Something else." });
     delete scene.qonto.faults.status;
-    delete scene.qonto.faults.hangs;
     scene.qonto.faults.paths.clear();
     scene.onCall = intact;
     expect(await end(scene)).toBe("disconnected");
@@ -142,19 +140,9 @@ describe("a run of the cron", () => {
 describe("a process that dies", () => {
   it("between the subscriptions and the tokens leaves what the next try finishes", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
-    let isDead = false;
-    const untilDeath: Intercept = async (_call, proceed) => {
-      if (isDead) throw new Error("The process has died");
-      return proceed();
-    };
-    scene.relay.env = { ...scene.relay.env, DB: interceptDatabase(env.DB, untilDeath) };
-    scene.onCall = async (call, answer) => {
-      const answered = await answer();
-      isDead ||= call.startsWith("DELETE");
-      return answered;
-    };
+    const restart = scene.dieAfter("DELETE");
     await expect(end(scene)).rejects.toThrow("The process has died");
-    isDead = false;
+    restart();
     expect(scene.subscriptions).toEqual([]);
     expect(await end(scene)).toBe("busy");
     scene.relay.passSeconds(60);

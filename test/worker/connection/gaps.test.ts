@@ -70,14 +70,14 @@ describe("a sign of a gap", () => {
   });
 });
 
-async function looksAt(relay: TestRelay): Promise<void> {
+async function lookForGaps(relay: TestRelay): Promise<void> {
   await noticeGaps({ env: openBindings(relay.clock)(relay.env), world: { ...realWorld, now: relay.clock.now } });
 }
 
 /** A connection of which nothing is due. */
 async function settled(): Promise<{ relay: TestRelay; id: string }> {
   const { relay, id } = await connected();
-  await looksAt(relay);
+  await lookForGaps(relay);
   await dueLater(id);
   return { relay, id };
 }
@@ -106,7 +106,7 @@ describe("strangers", () => {
     for (let minute = 0; minute < 60; minute += 1) {
       relay.passSeconds(60);
       await forge(relay);
-      await looksAt(relay);
+      await lookForGaps(relay);
       if (await isDue(scene)) due += 1;
       await dueLater(id);
     }
@@ -129,24 +129,24 @@ describe("a silence", () => {
     await relay.runQueues();
     const lastAt = relay.now;
     relay.passSeconds(28_700);
-    await looksAt(relay);
+    await lookForGaps(relay);
     expect(await isDue(scene)).toBe(false);
     relay.passSeconds(200);
     // What the relay has made itself ends no silence.
     await relay.send({ ...makePayload("v1/cards"), id: "reconciled_1" });
-    await looksAt(relay);
+    await lookForGaps(relay);
     await relay.runQueues();
     expect(await isDue(scene)).toBe(true);
     expect(told()).toMatchObject([{ type: "relay.source.silent", data: { connection_id: id } }]);
     expect(Date.parse(told()[0].data.last_event_at)).toBe(lastAt);
     await dueLater(id);
     relay.passSeconds(1_800);
-    await looksAt(relay);
+    await lookForGaps(relay);
     await relay.runQueues();
     expect([await isDue(scene), told().length]).toEqual([false, 1]);
     await relay.send(makePayload("v1/cards"));
     relay.passSeconds(32_000);
-    await looksAt(relay);
+    await lookForGaps(relay);
     await relay.runQueues();
     expect([await isDue(scene), told().length]).toEqual([true, 2]);
   });

@@ -3,7 +3,7 @@ import { readLastRun, readProgress } from "../../../src/connection/run.ts";
 import { QontoRefusal, QontoUnavailable } from "../../../src/qonto/api-client.ts";
 import { findResources } from "../../../src/store/resources.ts";
 import { readData } from "../../../src/qonto/resource.ts";
-import { type PathFault } from "../../support/qonto-server/faults.ts";
+import type { PathFault } from "../../support/qonto-server/faults.ts";
 import { SimulatedQonto } from "../../support/qonto-server/simulated-qonto.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { database } from "../support/store.ts";
@@ -36,7 +36,7 @@ const resultOf = async (id: string, type: string) => (await lastRunOf(id))?.type
 const notBeforeOf = async ({ relay, id }: Scene) =>
   readProgress((await connectionOf(id)).reconciliation, relay.now).not_before - relay.now;
 
-const failedTurn = async ({ relay, id }: Scene): Promise<unknown> => {
+const failedRun = async ({ relay, id }: Scene): Promise<unknown> => {
   try {
     await reconcile(relay, id);
   } catch (error) {
@@ -59,7 +59,7 @@ describe("while Qonto is not available", () => {
     const scene = await connected((relay) => makeMany(relay, "v1/products", 150));
     const { relay, id } = scene;
     relay.qonto.afterPage(PRODUCTS, 1, () => relay.qonto.faults.paths.set(PRODUCTS, fault));
-    expect(await failedTurn(scene)).toBeInstanceOf(QontoUnavailable);
+    expect(await failedRun(scene)).toBeInstanceOf(QontoUnavailable);
     expect(await connectionOf(id)).toMatchObject({ reconciledUntil: null, lastReconciliation: null });
     relay.qonto.faults.paths.clear();
     relay.qonto.calls.length = 0;
@@ -75,7 +75,7 @@ describe("while Qonto is not available", () => {
     relay.qonto.faults.status = 503;
     const waits: number[] = [];
     for (let failures = 0; failures < 7; failures += 1) {
-      expect(await failedTurn(scene)).toBeInstanceOf(QontoUnavailable);
+      expect(await failedRun(scene)).toBeInstanceOf(QontoUnavailable);
       waits.push((await notBeforeOf(scene)) / 60_000);
       relay.passSeconds(60 * (waits.at(-1) ?? 0) + 1);
     }
@@ -89,7 +89,7 @@ describe("while Qonto is not available", () => {
     Object.assign(relay.qonto, {
       fetch: async () => new Response("{}", { status: 429, headers: { "retry-after": "600" } }),
     });
-    expect(await failedTurn(scene)).toMatchObject({ retryAfterSeconds: 600 });
+    expect(await failedRun(scene)).toMatchObject({ retryAfterSeconds: 600 });
     expect(await notBeforeOf(scene)).toBe(600_000);
     Object.assign(relay.qonto, { fetch });
     relay.passSeconds(599);
@@ -104,8 +104,8 @@ describe("while Qonto is not available", () => {
     const scene = await connected((relay) => makeMany(relay, "v1/transfers", 3));
     const { relay, id } = scene;
     relay.qonto.faults.paths.set(PRODUCTS, { status: 500 });
-    for (let turns = 0; turns < 100 && (await lastRunOf(id)) === null; turns += 1) {
-      await failedTurn(scene);
+    for (let runs = 0; runs < 100 && (await lastRunOf(id)) === null; runs += 1) {
+      await failedRun(scene);
       relay.passSeconds(60);
     }
     expect(await resultOf(id, "v1/products")).toMatchObject({
@@ -191,7 +191,7 @@ describe("a list that cannot be read", () => {
       authorization: `Bearer ${relay.qonto.grant({ organizationId: other.organizationId }).accessToken}`,
     };
     Object.assign(relay.qonto, { fetch: (url: string, init: RequestInit) => fetch(url, { ...init, headers }) });
-    expect(await failedTurn(scene)).toBeInstanceOf(QontoRefusal);
+    expect(await failedRun(scene)).toBeInstanceOf(QontoRefusal);
     expect(await countRows("events")).toBe(0);
     expect(await notBeforeOf(scene)).toBe(900_000);
     expect((await connectionOf(id)).reconciledUntil).toBeNull();

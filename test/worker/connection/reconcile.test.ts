@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { readLastRun } from "../../../src/connection/run.ts";
-import { type Item, listedTypes, idOf } from "../../support/qonto-server/bank.ts";
+import { type Item, idOf, listedTypes, makeableTypes } from "../../support/qonto-server/bank.ts";
 import { requestReconciliation } from "../../../src/store/reconciliation.ts";
 import { database } from "../support/store.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -44,7 +44,7 @@ function comparable({ updated_at: _date, ...item }: Item): Item {
 }
 
 function makeOneOfEach({ qonto }: TestRelay): void {
-  for (const type of listedTypes.filter((one) => one !== "v1/organizations")) qonto.bank.make(type);
+  for (const type of makeableTypes) qonto.bank.make(type);
 }
 
 describe("after connecting", () => {
@@ -117,10 +117,9 @@ function loseADay({ relay }: Scene): number {
   const { bank } = relay.qonto;
   const changed = ["v1/transactions", "v1/beneficiaries", "v1/client-invoices", "v1/cards"] as const;
   for (const type of changed) bank.change(type, idOf(type, bank.all(type)[0] ?? {}), { status: "declined" });
-  const types = listedTypes.filter((one) => one !== "v1/organizations");
-  for (const type of types) bank.make(type);
+  for (const type of makeableTypes) bank.make(type);
   relay.passSeconds(3600);
-  return changed.length + types.length;
+  return changed.length + makeableTypes.length;
 }
 
 describe("a day of lost webhooks", () => {

@@ -49,6 +49,12 @@ export async function rowOf({ id }: Pick<Connection, "id">): Promise<Connection>
   return found;
 }
 
+/** Payloads of the events that the relay has told of itself. */
+export async function operationalEvents(): Promise<unknown[]> {
+  const { results } = await env.DB.prepare("SELECT body FROM events WHERE id GLOB 'relay_*'").all<{ body: string }>();
+  return results.map(({ body }) => JSON.parse(body));
+}
+
 /** Whether Qonto accepts the access token that is kept. */
 export async function works(relay: TestRelay, connection: Pick<Connection, "id">): Promise<boolean> {
   const { id, accessToken } = await rowOf(connection);

@@ -66,8 +66,7 @@ it("no token, code, state, verifier or secret is in a log line or in what an ope
       beginAuthorization(contextOf(relay), { redirectUri: "https://relay.test/console/qonto/callback", owner: OWNER }),
     );
     hidden.add(new URL(url).searchParams.get("state") ?? "");
-    const answer = await relay.qonto.fetch(`${url}&simulate=accept`, { redirect: "manual" });
-    const callback = new URL(answer.headers.get("location") ?? "");
+    const callback = new URL(await relay.qonto.decide(url, "accept"));
     hidden.add(callback.searchParams.get("code") ?? "");
     return [
       await relay.clock.waitFor(finishAuthorization(contextOf(relay), { callback, owner })),
@@ -118,7 +117,7 @@ it("no token, code, state, verifier or secret is in a log line or in what an ope
   await look();
 
   const said = [...lines, ...told.filter((one) => one !== null)];
-  // It has been where it was to go.
+  // All of this took place.
   const messages = lines.join("\n");
   for (const message of [
     "authorization.finished",

@@ -2,8 +2,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
-import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { emptyDatabase } from "../support/relay.ts";
+import { operationalEvents } from "./scene.ts";
 import { LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
 beforeEach(emptyDatabase);
@@ -68,7 +68,7 @@ describe("a list that is not answered, or not as documented, changes nothing", (
 
   it("while Qonto hangs, with the end of the wait", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
-    scene.qonto.faults.hangs = LIST;
+    scene.qonto.faults.paths.set(LIST, { answer: "hangs" });
     const startedAt = scene.relay.now;
     expect(await scene.attempt()).toBe("QontoUnavailable");
     expect(scene.relay.now - startedAt).toBeLessThan(25_000);
@@ -137,27 +137,15 @@ describe("a new first key", () => {
     async (at) => {
       const scene = await SubscriptionScene.beginSubscribed();
       scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
-      let isDead = false;
-      const untilDeath: Intercept = async (_call, proceed) => {
-        if (isDead) throw new Error("The process has died");
-        return proceed();
-      };
-      scene.relay.env = { ...scene.relay.env, DB: interceptDatabase(env.DB, untilDeath) };
-      scene.onCall = async (call, answer) => {
-        const answered = await answer();
-        isDead ||= call.startsWith(at);
-        return answered;
-      };
+      const restart = scene.dieAfter(at);
       expect(await scene.attempt()).toBe("Error");
-      isDead = false;
-      scene.onCall = intact;
+      restart();
       // The lease of the dead one.
       scene.relay.passSeconds(90);
       expect(await scene.check()).toBe(at === "POST" ? "changed" : "unchanged");
       const [secret] = await subscriptionSecrets(["new-key"]);
       expect(scene.subscription.secret).toBe(secret);
-      const { results } = await env.DB.prepare("SELECT id FROM events WHERE id GLOB 'relay_*'").all();
-      expect(results).toEqual([]);
+      expect(await operationalEvents()).toEqual([]);
     },
   );
 });
@@ -187,8 +175,7 @@ describe("a check that stops in the middle", () => {
     expect(await scene.attempt()).toBe("QontoUnavailable");
     scene.onCall = intact;
     expect(await scene.check()).toBe("changed");
-    const { results } = await env.DB.prepare("SELECT id FROM events WHERE id GLOB 'relay_*'").all();
-    expect(results).toHaveLength(1);
+    expect(await operationalEvents()).toHaveLength(1);
     expect(scene.subscription.enabled).toBe(true);
   });
 });
@@ -215,8 +202,7 @@ describe("while a check is made", () => {
     };
     expect(await scene.check()).toBe("restored");
     expect(await scene.find()).toMatchObject({ subscriptions: before.subscriptions });
-    const { results } = await env.DB.prepare("SELECT id FROM events WHERE id GLOB 'relay_*'").all();
-    expect(results).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
   });
 });
 

@@ -6,7 +6,7 @@ import type { Subscription } from "../../support/qonto-server/subscriptions-api.
 import type { Scope } from "../../support/qonto-server/scopes.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { TestRelay } from "../support/relay.ts";
-import { contextOf, rowOf } from "./scene.ts";
+import { contextOf, intercept, rowOf } from "./scene.ts";
 
 export const CALLBACK_URL = "https://relay.test/webhooks/qonto";
 export const LIST = "/v2/webhook_subscriptions";
@@ -95,6 +95,26 @@ export class SubscriptionScene {
 
   async find(): Promise<Connection> {
     return rowOf({ id: this.connectionId });
+  }
+
+  /** The process dies once Qonto has done a call of that method: D1 refuses it from then on. Returns what brings up another process. */
+  dieAfter(method: string): () => void {
+    const { onCall, relay } = this;
+    const { env } = relay;
+    let isDead = false;
+    intercept(relay, async (_call, proceed) => {
+      if (isDead) throw new Error("The process has died");
+      return proceed();
+    });
+    this.onCall = async (call, answer) => {
+      const answered = await answer();
+      isDead ||= call.startsWith(method);
+      return answered;
+    };
+    return () => {
+      relay.env = env;
+      this.onCall = onCall;
+    };
   }
 
   /** One check, as a run of the cron makes it. Throws what the check throws. */

@@ -4,16 +4,12 @@ import { cataloguedTypes } from "../../../src/qonto/catalogue.ts";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { interceptDatabase } from "../support/database.ts";
 import { emptyDatabase } from "../support/relay.ts";
+import { operationalEvents } from "./scene.ts";
 import { CALLBACK_URL, LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
 beforeEach(emptyDatabase);
 
 const CHECKED_EVERY_MS = 900_000;
-
-async function toldEvents(): Promise<unknown[]> {
-  const { results } = await env.DB.prepare("SELECT body FROM events WHERE id GLOB 'relay_*'").all<{ body: string }>();
-  return results.map(({ body }) => JSON.parse(body));
-}
 
 describe("a connection without a subscription", () => {
   it("gets one for every type of the catalogue, whose webhooks are accepted", async () => {
@@ -27,7 +23,7 @@ describe("a connection without a subscription", () => {
       { id: scene.subscription.id, types: cataloguedTypes.business, status: "active", keyId: expect.any(String) },
     ]);
     expect(subscriptionsDueAt).toBe(scene.relay.now + CHECKED_EVERY_MS);
-    expect(await toldEvents()).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
   });
 
   it("gets the types that its scopes allow", async () => {
@@ -68,7 +64,7 @@ describe("a connection without a subscription", () => {
     expect((await scene.find()).subscriptions).toEqual([missing]);
     scene.onCall = intact;
     expect(await scene.check()).toBe("created");
-    expect(await toldEvents()).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
   });
 });
 
@@ -129,10 +125,10 @@ describe("a subscription that no longer delivers", () => {
         organization_id: scene.qonto.bank.organizationId,
         data: { connection_id: scene.connectionId, subscription_id: id, types },
       };
-      expect(await toldEvents()).toMatchObject([told]);
+      expect(await operationalEvents()).toMatchObject([told]);
       scene.relay.passSeconds(900);
       expect(await scene.check()).toBe("unchanged");
-      expect(await toldEvents()).toHaveLength(1);
+      expect(await operationalEvents()).toHaveLength(1);
     },
   );
 
@@ -154,12 +150,12 @@ describe("a subscription that no longer delivers", () => {
       expect(await scene.attempt()).toBe("QontoUnavailable");
       expect((await scene.find()).subscriptions).toContainEqual(expect.objectContaining({ status: "missing" }));
     }
-    expect(await toldEvents()).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
     scene.onCall = intact;
     expect(await scene.check()).toBe("restored");
     expect(scene.subscription.types).toEqual(cataloguedTypes.business);
     expect((await scene.find()).subscriptions).not.toContainEqual(expect.objectContaining({ status: "missing" }));
-    expect(await toldEvents()).toHaveLength(1);
+    expect(await operationalEvents()).toHaveLength(1);
   });
 
   it("is created elsewhere than the one that somebody has pointed elsewhere, which stays as it is", async () => {
@@ -183,7 +179,7 @@ describe("types", () => {
     expect(await scene.check()).toBe("changed");
     expect(scene.subscription.types).not.toContain("v1/cards");
     expect(scene.subscription.types).toContain("v1/transactions");
-    expect(await toldEvents()).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
   });
 
   it("that are new are put in, which is no gap", async () => {
@@ -192,7 +188,7 @@ describe("types", () => {
     const { id } = scene.subscription;
     expect(await scene.check()).toBe("changed");
     expect(scene.subscription).toMatchObject({ id, types: ["v1/cards", "v1/transfers"] });
-    expect(await toldEvents()).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
   });
 });
 
@@ -232,7 +228,7 @@ describe("two of the relay's own", () => {
     if (first !== undefined) scene.qonto.subscriptions.set(...first);
     expect(await scene.check()).toBe("changed");
     expect(scene.subscription.id).toBe(id);
-    expect(await toldEvents()).toEqual([]);
+    expect(await operationalEvents()).toEqual([]);
   });
 });
 
@@ -276,7 +272,7 @@ describe("a run that dies", () => {
     scene.relay.env = { ...scene.relay.env, DB: intact };
     expect(await scene.check()).toBe("restored");
     expect(scene.changes).toHaveLength(1);
-    expect(await toldEvents()).toHaveLength(1);
+    expect(await operationalEvents()).toHaveLength(1);
   });
 
   it("between Qonto's answer and its arrival leaves one that the next run recognises", async () => {

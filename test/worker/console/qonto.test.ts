@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
+import { tokenRequests } from "../connection/scene.ts";
 import { nextAddress, qontoApplication } from "../support/connected-relay.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -47,13 +48,12 @@ async function consent(relay: TestRelay, visitor: Visitor): Promise<string> {
 }
 
 const connectionsOf = async (relay: TestRelay) => (await relay.api("GET", "/api/connections")).body.data;
-const callsForTokens = (relay: TestRelay) => relay.qonto.calls.filter((call) => call === "POST /oauth2/token").length;
 
 async function expectNotLetIn(relay: TestRelay, response: Response): Promise<void> {
   expect(response.status).toBe(403);
   expect(withoutTags(await response.text())).toContain("Nothing was changed. This browser has not begun to connect");
   expect(await connectionsOf(relay)).toEqual([]);
-  expect(callsForTokens(relay)).toBe(0);
+  expect(tokenRequests(relay)).toBe(0);
   expect(await actionsOf(relay)).toEqual([]);
 }
 
@@ -276,7 +276,7 @@ describe("a callback", () => {
     const reloaded = await visitor.getFromElsewhere(callback);
     expect(reloaded.status).toBe(403);
     expect(await connectionsOf(relay)).toHaveLength(1);
-    expect(callsForTokens(relay)).toBe(1);
+    expect(tokenRequests(relay)).toBe(1);
     expect(await actionsOf(relay)).toEqual(["connection.created done"]);
   });
 
@@ -287,7 +287,7 @@ describe("a callback", () => {
     expect(await read(visitor, nextAddress(response))).toContain("Consent was refused at Qonto. Nothing was changed.");
     expect(await connectionsOf(relay)).toEqual([]);
     expect(await actionsOf(relay)).toEqual([]);
-    expect(callsForTokens(relay)).toBe(0);
+    expect(tokenRequests(relay)).toBe(0);
   });
 
   it("while Qonto does not answer says so, and records nothing", async () => {

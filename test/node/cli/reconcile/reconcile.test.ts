@@ -3,7 +3,7 @@ import { RelayClient } from "../../../../src/cli/relay-client.ts";
 import { z } from "zod";
 import type { ServedWorker } from "../../../bench/served-worker.ts";
 import { businessRequest } from "../../../support/qonto.ts";
-import { type Item, type ListedType, idOf, listedTypes } from "../../../support/qonto-server/bank.ts";
+import { type Item, type ListedType, idOf, listedTypes, makeableTypes } from "../../../support/qonto-server/bank.ts";
 import { type QontoOptions, QontoServer } from "../../../support/qonto-server/node/qonto-server.ts";
 import { QontoProgram, qonto } from "../qonto-program.ts";
 import { ScriptedServer } from "../scripted-server.ts";
@@ -124,8 +124,7 @@ async function webhook(type: ListedType, item: Item, created_at: string, event =
 
 /** Two of each type, of which no event was sent. */
 function makeThings(): string[] {
-  const others = listedTypes.filter((type) => type !== "v1/organizations");
-  for (const type of others) for (const _ of [1, 2]) bank.bank.make(type);
+  for (const type of makeableTypes) for (const _ of [1, 2]) bank.bank.make(type);
   return listedTypes.flatMap((type) => Object.keys(inBank(type)).map((id) => `missing ${type} ${id}`)).toSorted();
 }
 
@@ -437,7 +436,7 @@ describe("a long run", () => {
   });
 
   it("that is interrupted says how it is taken up", async () => {
-    bank.faults.hangs = "/v2/cards";
+    bank.faults.paths.set("/v2/cards", { answer: "hangs" });
     const program = new QontoProgram(["reconcile", "--since", "2020-01-01", "--apply"], access());
     await vi.waitUntil(() => bank.calls.some((call) => call.includes("/v2/cards")), { timeout: 30_000, interval: 20 });
     program.interrupt();

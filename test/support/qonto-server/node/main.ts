@@ -1,4 +1,4 @@
-import { listedTypes } from "../bank.ts";
+import { makeableTypes } from "../bank.ts";
 import { controls } from "../controls.ts";
 import { exampleApplication } from "../simulated-qonto.ts";
 import { HttpServer } from "./http-server.ts";
@@ -24,7 +24,7 @@ const qonto = await QontoServer.start({
   applications: [{ clientId, clientSecret, redirectUris }],
 });
 const bank = qonto.addBank(SECOND_ORGANIZATION);
-for (const type of listedTypes.filter((one) => one !== "v1/organizations")) {
+for (const type of makeableTypes) {
   for (let count = 0; count < ITEMS_OF_A_TYPE; count += 1) {
     qonto.bank.make(type);
     bank.make(type);
