@@ -197,7 +197,7 @@ export async function toStored(
   };
 }
 
-const LOST = "Qonto takes the refresh token no more. Connect the organization again.";
+const LOST = "Qonto no longer accepts the refresh token. Connect the organization again.";
 
 function refusalText(code: string): string {
   return `Qonto refuses to refresh the tokens (${code}). Check QONTO_CLIENT_ID and QONTO_CLIENT_SECRET.`;

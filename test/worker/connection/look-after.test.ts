@@ -65,7 +65,7 @@ describe("an access token that Qonto refuses", () => {
     await lookAfter(relay);
     expect(await rowOf(connection)).toMatchObject({
       status: "expired",
-      lastError: "Qonto takes the refresh token no more. Connect the organization again.",
+      lastError: "Qonto no longer accepts the refresh token. Connect the organization again.",
     });
   });
 

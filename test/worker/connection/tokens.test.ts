@@ -325,7 +325,7 @@ describe("while Qonto is down", () => {
   });
 });
 
-describe("Qonto takes the refresh token no more", () => {
+describe("Qonto no longer accepts the refresh token", () => {
   it("ends the connection, and tells those who want to know, once", async () => {
     const { relay, connection } = await relayWithOldTokens();
     await relay.addDestination("https://operations.example.com/", { types: ["relay.*"] });
