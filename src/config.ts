@@ -158,15 +158,17 @@ const addressVariables = ["QONTO_API_URL", "QONTO_OAUTH_URL"] as const;
 
 const CLEAR_TEXT = "must be https: http counts only with ALLOW_PRIVATE_DESTINATIONS=true";
 
-function parseApplication(given: object, isLocal: boolean): QontoApplication | null | readonly ConfigFault[] {
+function parseApplication(given: object, isLocal: boolean): Pick<Config, "qonto" | "faults"> {
   const result = applicationVariables.safeParse(given);
-  if (!result.success) return result.error.issues.map(({ path, message }) => fault(String(path[0]), message));
+  if (!result.success) return { qonto: null, faults: faultsOf(result.error) };
   const values = result.data;
-  if (values.QONTO_CLIENT_ID === "") return null;
+  if (values.QONTO_CLIENT_ID === "") return { qonto: null, faults: [] };
   const inClearText = addressVariables.filter((name) => URL.parse(values[name])?.protocol === "http:");
-  if (inClearText.length > 0 && !isLocal) return inClearText.map((name) => fault(name, CLEAR_TEXT));
+  if (inClearText.length > 0 && !isLocal) {
+    return { qonto: null, faults: inClearText.map((name) => fault(name, CLEAR_TEXT)) };
+  }
   const { api, oauth } = URLS[values.QONTO_ENVIRONMENT];
-  return {
+  const qonto = {
     clientId: values.QONTO_CLIENT_ID,
     clientSecret: values.QONTO_CLIENT_SECRET,
     environment: values.QONTO_ENVIRONMENT,
@@ -176,6 +178,7 @@ function parseApplication(given: object, isLocal: boolean): QontoApplication | n
     types: values.QONTO_TYPES.length === 0 ? null : values.QONTO_TYPES,
     backfillDays: values.QONTO_BACKFILL_DAYS,
   };
+  return { qonto, faults: [] };
 }
 
 function withoutSlash(url: string): string {
@@ -188,9 +191,7 @@ const ADMIN_TOKEN_CHARACTERS = 32;
 /** Throws ConfigError. */
 export function parseConfig(given: object): Config {
   const result = variables.safeParse(given);
-  if (!result.success) {
-    throw new ConfigError(result.error.issues.map(({ path, message }) => fault(String(path[0]), message)));
-  }
+  if (!result.success) throw new ConfigError(faultsOf(result.error));
   const values = result.data;
   const isLocal = values.ALLOW_PRIVATE_DESTINATIONS;
   /** Secrets that are published in this repository are for local development only. */
@@ -204,7 +205,6 @@ export function parseConfig(given: object): Config {
     onboarding: values.QONTO_ONBOARDING_SECRETS.filter(counts),
   };
   const application = parseApplication(given, isLocal);
-  const qonto = application !== null && "clientId" in application ? application : null;
   const isApplication = values.QONTO_CLIENT_ID !== "";
   const isUncounted = (name: (typeof secretLists)[number]) => !values[name].every(counts);
   return {
@@ -219,7 +219,7 @@ export function parseConfig(given: object): Config {
     retentionDays: values.RETENTION_DAYS,
     allowPrivateDestinations: isLocal,
     consoleFullAccess: values.CONSOLE_FULL_ACCESS_EMAILS.filter(isEmailOrDomain).map(toAddress),
-    qonto,
+    qonto: application.qonto,
     faults: [
       ...secretLists.filter(isUncounted).map((name) => fault(name, `holds a secret that ${BEGINS_WITH_LOCAL}`)),
       // A relay that is an application of Qonto's makes the secrets of its subscriptions itself.
@@ -229,7 +229,7 @@ export function parseConfig(given: object): Config {
       ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain)
         ? []
         : [fault("CONSOLE_FULL_ACCESS_EMAILS", FULL_ACCESS_FORM)]),
-      ...(application === null || "clientId" in application ? [] : application),
+      ...application.faults,
     ],
   };
 }
@@ -261,6 +261,10 @@ function whyRefused(token: string, isLongEnough: boolean): string {
 
 function fault(variable: string, message: string): ConfigFault {
   return { variable, message: `${variable} ${message}` };
+}
+
+function faultsOf({ issues }: z.ZodError): ConfigFault[] {
+  return issues.map(({ path, message }) => fault(String(path[0]), message));
 }
 
 function isSet(value: string): boolean {

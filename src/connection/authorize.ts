@@ -60,8 +60,8 @@ export async function beginAuthorization(
 
 /**
  * Why nothing was connected. `unknown`: the relay has not begun it. `not_owner`: another browser has. `denied`: the operator does
- * not consent. `unavailable`: Qonto does not answer. `failed`: it answers something else. None of the first five changes
- * anything, or has anything sent to Qonto.
+ * not consent. `unavailable`: Qonto does not answer. `failed`: it answers something else. None of them changes a connection, and
+ * the first five have nothing sent to Qonto.
  */
 type Refusal = "unknown" | "used" | "expired" | "not_owner" | "denied" | "unavailable" | "failed";
 

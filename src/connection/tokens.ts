@@ -71,8 +71,8 @@ function inProgressMs(connection: Pick<Connection, "refreshFailures">): number {
 }
 
 /**
- * Whether the refresh token may be sent to Qonto now. While its maker may still have an answer, or nobody knows, it gains nothing
- * between the end of the grace and that of the writing, and would take the new tokens from one who is still writing them.
+ * Whether the refresh token may be sent to Qonto now. It may not between the end of the grace and that of the writing: Qonto no
+ * longer takes the old token, and the maker of the last attempt may still be writing the new ones.
  */
 function mayRefresh(
   connection: Pick<Connection, "refreshAttemptedAt" | "refreshFailures" | "pausedUntil">,
@@ -124,7 +124,7 @@ async function refreshCounted(seen: Connection, context: LookAfterContext): Prom
   return refresh;
 }
 
-/** Throws a ConnectionFault when no key decrypts it. */
+/** Throws UndecryptableTokens. */
 export async function accessTokenOf(
   { id, accessToken }: Pick<Connection, "id" | "accessToken">,
   { config }: Pick<ConnectionContext, "config">,
@@ -134,12 +134,13 @@ export async function accessTokenOf(
   return decrypted;
 }
 
-export class UndecryptableTokens extends ConnectionFault {
-  override readonly name = "UndecryptableTokens";
-}
-
 const UNDECRYPTABLE =
   "No key of ENCRYPTION_KEYS decrypts the tokens. Put back the one that is missing, or connect the organization again.";
+
+export class UndecryptableTokens extends ConnectionFault {
+  override readonly name = "UndecryptableTokens";
+  override readonly message = UNDECRYPTABLE;
+}
 
 /** Exchanges the refresh token of a connection as it was read. */
 export async function refreshTokens(seen: Connection, context: ConnectionContext): Promise<Refresh> {

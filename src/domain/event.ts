@@ -37,7 +37,7 @@ export function bodyBytes({ isUnreadable, body }: Pick<RelayEvent, "isUnreadable
   return isUnreadable ? Uint8Array.fromBase64(body) : new TextEncoder().encode(body);
 }
 
-/** Beginning of the id that reconciliation gives to an event that Qonto never sent. */
+/** Beginning of the id of an event that reconciliation made. Qonto's ids do not begin so. */
 export const RECONCILED_PREFIX = "reconciled_";
 
 /** Whether an event was made from what Qonto's API lists. Its id says so, because that is signed and stays with the event. */

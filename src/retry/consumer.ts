@@ -12,10 +12,10 @@ export interface RetryContext extends DeliverContext {
 }
 
 /**
- * Takes a batch of the retries queue. Its messages only say which destination to drain, and when: what is due is in D1. The
- * queue acknowledges them when this returns, usually while the attempts still run in the background. If claiming fails, the
- * queue repeats them. If a drain breaks off after its claim, a drain message follows at the end of its lease. Beside them are
- * messages about interrupted refreshes of tokens.
+ * Takes a batch of the retries queue. A drain message only says which destination to drain, and when: what is due is in D1.
+ * The queue acknowledges it when this returns, usually while the attempts still run in the background. If claiming fails, the
+ * queue repeats it. If a drain breaks off after its claim, another follows at the end of its lease. A refresh message says
+ * whose tokens may still have to be refreshed.
  */
 export async function consumeRetries(batch: MessageBatch, context: RetryContext): Promise<void> {
   const now = context.world.now();
@@ -42,7 +42,7 @@ export async function consumeRetries(batch: MessageBatch, context: RetryContext)
   for (const id of destinationIds) await drainDestination(id, context);
 }
 
-/** Loaded by need: few relays are connected, and none by its first message. */
+/** Loaded by need: most messages are drain messages. */
 async function finishRefreshOf(connectionId: string, { env, config, world, counters }: RetryContext): Promise<void> {
   if (!isConnectable(config)) return;
   const { finishRefresh } = await import("../connection/tokens.ts");

@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { OperationalEvent } from "../domain/operational-event.ts";
 import { writeAll } from "./batch.ts";
 import type { StoredTokens } from "./connection-tokens.ts";
-import { type Connection, connectionColumns, readConnection } from "./connections.ts";
-import { type Database, write } from "./database.ts";
+import { type Connection, connectionColumns, writeConnection } from "./connections.ts";
+import type { Database } from "./database.ts";
 import { recordOperationalEvent } from "./operational-events.ts";
 import { reader } from "./rows.ts";
 
@@ -68,8 +68,7 @@ export async function saveConnection(db: Database, connection: NewConnection): P
       connection.accessExpiresAt,
       connection.refreshToken,
     );
-  const { results } = await write(db, statement);
-  return readConnection(results[0]);
+  return writeConnection(db, statement);
 }
 
 /** Not if its tokens have been replaced since it was read. */

@@ -1,4 +1,4 @@
-import { type Connection, connectionColumns, readConnection } from "./connections.ts";
+import { type Connection, connectionColumns, writeConnection } from "./connections.ts";
 import { type Database, write } from "./database.ts";
 
 /** Tokens as D1 keeps them: encrypted. Times are Unix milliseconds. */
@@ -12,12 +12,6 @@ export interface StoredTokens {
 /** A connection as it was read. A write that is guarded by it does nothing once its tokens have been replaced. */
 type Seen = Pick<Connection, "id" | "refreshedAt">;
 
-/** Executes a statement that writes, and reads the connection that it returns. */
-async function returned(db: Database, statement: D1PreparedStatement): Promise<Connection | null> {
-  const { results } = await write(db, statement);
-  return readConnection(results[0]);
-}
-
 export const beginRefreshSql = `
   UPDATE connections SET refresh_attempted_at = ?4
   WHERE id = ?1 AND refreshed_at = ?2 AND refresh_attempted_at IS ?3 AND status = 'connected'
@@ -29,7 +23,7 @@ export async function beginRefresh(
   { id, refreshedAt, refreshAttemptedAt }: Seen & Pick<Connection, "refreshAttemptedAt">,
   now: number,
 ): Promise<Connection | null> {
-  return returned(db, db.prepare(beginRefreshSql).bind(id, refreshedAt, refreshAttemptedAt, now));
+  return writeConnection(db, db.prepare(beginRefreshSql).bind(id, refreshedAt, refreshAttemptedAt, now));
 }
 
 /** Tokens that Qonto has just given show that it was thought lost too early; a revoked consent stays revoked. */
@@ -48,7 +42,7 @@ export async function writeTokens(
   now: number,
 ): Promise<Connection | null> {
   const values = [accessToken, accessExpiresAt, refreshToken, JSON.stringify(scopes), now];
-  return returned(db, db.prepare(writeTokensSql).bind(id, refreshedAt, ...values));
+  return writeConnection(db, db.prepare(writeTokensSql).bind(id, refreshedAt, ...values));
 }
 
 export const noteRefreshFailureSql = `

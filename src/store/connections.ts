@@ -72,8 +72,14 @@ export const connectionColumns = `id, organization_id AS organizationId, organiz
   last_error AS lastError`;
 
 /** Null when there is no row. */
-export function readConnection(row: unknown): Connection | null {
+function readConnection(row: unknown): Connection | null {
   return connectionRow.nullable().parse(row ?? null);
+}
+
+/** Executes a statement that writes, and reads the connection that it returns; null when it returns none. */
+export async function writeConnection(db: Database, statement: D1PreparedStatement): Promise<Connection | null> {
+  const { results } = await write(db, statement);
+  return readConnection(results[0]);
 }
 
 export const listConnectionsSql = `SELECT ${connectionColumns} FROM connections ORDER BY id`;
@@ -122,8 +128,7 @@ export async function claimConnection(
   id: string,
   { now, leaseUntil }: { readonly now: number; readonly leaseUntil: number },
 ): Promise<Connection | null> {
-  const { results } = await write(db, db.prepare(claimConnectionSql).bind(id, leaseUntil, now));
-  return readConnection(results[0]);
+  return writeConnection(db, db.prepare(claimConnectionSql).bind(id, leaseUntil, now));
 }
 
 export const releaseConnectionSql = `

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { writeAll } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
-import type { RelayEvent } from "../domain/event.ts";
+import { RECONCILED_PREFIX, type RelayEvent } from "../domain/event.ts";
 import { MESSAGE_TIMEOUT_MS } from "../domain/lease.ts";
 import { receivedAtSql } from "./event-order.ts";
 import { isUndispatchedSql } from "./event-progress.ts";
@@ -20,6 +20,9 @@ export interface Recorded {
 export const eventFields = `
   events.id, source, type, event, organization_id AS organizationId, resource_id AS resourceId, created_at AS createdAt,
   received_at AS receivedAt, is_unreadable AS isUnreadable, content_type AS contentType, content_encoding AS contentEncoding`;
+
+/** Whether an event is reconciled, in SQL on its id. `isReconciled` in src/domain/event.ts says the same. */
+export const isReconciledSql = (id: string) => `(${id} GLOB '${RECONCILED_PREFIX}*')`;
 
 /** Larger than any body that Qonto is known to send. A page of larger ones would be too much for D1. */
 const MOST_BRIEF_BYTES = 16_384;

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { Counts } from "../domain/counters.ts";
-import { RECONCILED_PREFIX } from "../domain/event.ts";
 import type { OperationalEvent } from "../domain/operational-event.ts";
 import { batchOf, writeAll } from "./batch.ts";
 import { allTimeCounts, readCounts } from "./counters.ts";
 import { type CronStateName, allCronState, cronStateToWrite, readCronStateFrom } from "./cron-state.ts";
 import type { Database } from "./database.ts";
 import { windowOf, windowSql } from "./event-order.ts";
+import { isReconciledSql } from "./events.ts";
 import { isOperationalSql, recordOperationalEvent } from "./operational-events.ts";
 import { reader } from "./rows.ts";
 
@@ -17,7 +17,7 @@ const COUNTED_AT_MOST = 2_000;
 export const webhooksSql = `
   SELECT count(*) AS events, max(received_at) AS lastAt FROM events
   WHERE ${windowSql(COUNTED_AT_MOST)} AND source = 'business'
-    AND id NOT GLOB '${RECONCILED_PREFIX}*' AND NOT ${isOperationalSql("events.id")}`;
+    AND NOT ${isReconciledSql("id")} AND NOT ${isOperationalSql("events.id")}`;
 
 const readWebhooks = reader({ events: z.number(), lastAt: z.number().nullable() });
 

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Ledger, type LedgerByHour, type Span, addLedgers, emptyAccount, emptyLedger } from "../domain/ledger.ts";
 import { deliveryStatus } from "./deliveries.ts";
 import { withFoundSql } from "./each-key.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { eventStateSql, eventStates, isFirstSuccessSql, hasNoDeliverySql, recipientsSql } from "./event-progress.ts";
+import { isReconciledSql } from "./events.ts";
 import {
   type LedgerMoment,
   ledgerMoment,
@@ -161,7 +161,7 @@ export const nextPageSql = `
 export const receivedSql = `SELECT ${hourSql}, count(*) AS events FROM events WHERE ${ofPageSql} GROUP BY hour`;
 
 export const statesSql = `
-  SELECT hour, state, count(*) AS events, sum(id GLOB '${RECONCILED_PREFIX}*') AS reconciled
+  SELECT hour, state, count(*) AS events, sum(${isReconciledSql("id")}) AS reconciled
   FROM (SELECT id, ${hourSql}, ${eventStateSql} AS state FROM events WHERE ${ofPageSql})
   GROUP BY hour, state`;
 

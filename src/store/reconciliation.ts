@@ -68,11 +68,11 @@ function isWritten({ rows }: BatchResult): boolean {
   return rows.length > 0;
 }
 
-/** Notes how far it is (JSON); null: none is in progress. False when another has the lease. */
+/** Notes how far it is (JSON). False when another has the lease. */
 export async function writeReconciliation(
   db: Database,
   { id, leaseUntil }: Lease,
-  reconciliation: string | null,
+  reconciliation: string,
 ): Promise<boolean> {
   const { results } = await write(db, db.prepare(writeReconciliationSql).bind(id, leaseUntil, reconciliation));
   return results.length > 0;

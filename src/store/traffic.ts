@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { RECONCILED_PREFIX } from "../domain/event.ts";
 import type { Database } from "./database.ts";
 import { withFoundSql } from "./each-key.ts";
 import { windowOf, windowSql } from "./event-order.ts";
 import { eventOutcomeSql, outcomes } from "./event-progress.ts";
+import { isReconciledSql } from "./events.ts";
 import { isOperationalSql } from "./operational-events.ts";
 import { reader } from "./rows.ts";
 
 /** What came lately, counted from the newest events. Each look at it is a fraction of a second's work for D1. */
 
-/** On a row of `events`: it is one of the newest, of which there are `size` at most, and Qonto sent it. */
+/** On a row of `events`: it is one of the newest, of which there are `size` at most, and is not operational. */
 const cameLatelySql = (size: number) => `${windowSql(size)} AND NOT ${isOperationalSql("events.id")}`;
 
 /** Events that a chart counts. */
@@ -77,7 +77,7 @@ export const trafficSql = `
   WITH gaps AS (
     SELECT received_at, type, organization_id,
       received_at - lag(received_at) OVER (PARTITION BY organization_id, type ORDER BY received_at) AS gap
-    FROM events WHERE ${cameLatelySql(TRAFFIC_OF_AT_MOST)} AND id NOT GLOB '${RECONCILED_PREFIX}*')
+    FROM events WHERE ${cameLatelySql(TRAFFIC_OF_AT_MOST)} AND NOT ${isReconciledSql("id")})
   SELECT organization_id AS organizationId, type, count(*) AS events, min(received_at) AS firstReceivedAt,
     max(received_at) AS lastReceivedAt, max(gap) AS longestGapMs
   FROM gaps GROUP BY organization_id, type ORDER BY organization_id, type LIMIT ${MOST_SERIES}`;

@@ -481,6 +481,14 @@ it("tokens that no key decrypts are kept, and say what to do", async () => {
   expect(tokenRequests(relay)).toBe(0);
 });
 
+it("tokens that no key decrypts say what to do before their refresh is due", async () => {
+  const relay = new TestRelay(qontoApplication);
+  const connection = await connectDirectly(relay);
+  relay.env = { ...relay.env, ENCRYPTION_KEYS: "another-key" };
+  await relay.runCron();
+  expect((await rowOf(connection)).lastError).toMatch(/^\w+: No key of ENCRYPTION_KEYS decrypts the tokens\./);
+});
+
 it("tokens are encrypted again under a new first key, and still work when the old one is gone", async () => {
   const relay = new TestRelay(qontoApplication);
   const connection = await connectDirectly(relay);
