@@ -354,7 +354,10 @@ describe("Qonto no longer accepts the refresh token", () => {
     endConsents(relay, connection);
     await relay.runCron();
     const row = await rowOf(connection);
-    expect(row).toMatchObject({ status: "expired", lastError: expect.stringContaining("the refresh token no more.") });
+    expect(row).toMatchObject({
+      status: "expired",
+      lastError: expect.stringContaining("no longer accepts the refresh token."),
+    });
   });
 
   it("does not when another isolate has refreshed them meanwhile", async () => {
