@@ -98,6 +98,13 @@ export class ConnectionChecks {
     this.#subscribedAfter = this.#lastChangeAt + CHECK_ENDS_MS;
   }
 
+  /** Another first key is deployed. What is derived from the one before is replaced by the next check, within 15 minutes. */
+  changeKeys(keys: readonly string[]): void {
+    this.subscriptions.keys = keys;
+    // A check that the version before has begun may end later, and does not know the key.
+    this.#subscribedAfter = this.#ends.cloud.agenda.now + CHECK_ENDS_MS;
+  }
+
   /** The relay begins a request to Qonto. The function that it returns is told the answer; null: there was none. */
   begin(path: string, init: RequestInit): (status: number | null) => void {
     const { cloud } = this.#ends;

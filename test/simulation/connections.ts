@@ -91,7 +91,7 @@ export class SimulatedConnections {
       randomId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, "0")}`,
       send: () => Promise.reject(new Error("Webhooks leave by the simulation")),
     });
-    this.#troubles = new QontoTroubles(this.#server.faults, () => (this.checks.subscriptions.troubles += 1));
+    this.#troubles = new QontoTroubles(this.#server.faults, (by) => this.checks.subscriptions.troubleChanges(by));
     this.#learn = (event) => {
       this.events.push(event);
       learn(event);

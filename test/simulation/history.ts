@@ -317,7 +317,7 @@ class History {
     if (encrypted === undefined) return;
     this.#oldKeyPrefix = String(encrypted["secret"]).split(".", 2).join(".");
     this.#encryptionKeys = NEW_KEYS;
-    if (this.#connections !== null) this.#connections.checks.subscriptions.keys = NEW_KEYS.split(",");
+    this.#connections?.checks.changeKeys(NEW_KEYS.split(","));
     this.#cloud.deploy();
   }
 

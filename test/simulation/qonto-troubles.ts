@@ -42,12 +42,12 @@ export function drawTrouble(chance: Chance, bankMs: number): Trouble {
 export class QontoTroubles {
   hangs = false;
   readonly #faults: QontoFaults;
-  /** Is told when something becomes wrong, and when it has become good again. */
-  readonly #onChange: () => void;
+  /** Is told when something becomes wrong (by 1), and when it has become good again (by -1). */
+  readonly #onChange: (by: 1 | -1) => void;
   #emptyLists = 0;
   #omits = 0;
 
-  constructor(faults: QontoFaults, onChange: () => void) {
+  constructor(faults: QontoFaults, onChange: (by: 1 | -1) => void) {
     this.#faults = faults;
     this.#onChange = onChange;
   }
@@ -55,14 +55,14 @@ export class QontoTroubles {
   /** The function that it returns ends it. */
   begin(trouble: Trouble): () => void {
     this.#set(trouble);
-    this.#onChange();
+    this.#onChange(1);
     return () => {
       this.hangs = false;
       this.#emptyLists = 0;
       this.#omits = 0;
       delete this.#faults.status;
       this.#faults.paths.clear();
-      this.#onChange();
+      this.#onChange(-1);
     };
   }
 

@@ -50,6 +50,8 @@ export class SubscriptionChecks {
   keys: readonly string[] = [];
   /** Times that something was wrong with Qonto, or has become good again. */
   troubles = 0;
+  /** How many of these are not over. */
+  #inTrouble = 0;
   lastFailureAt = -Infinity;
   readonly #ends: SubscriptionEnds;
   readonly #own = new Set<string>();
@@ -70,6 +72,11 @@ export class SubscriptionChecks {
   /** An operator disconnects an organization from now on. */
   isDisconnecting(organizationId: string): void {
     this.#disconnecting.add(organizationId);
+  }
+
+  troubleChanges(by: 1 | -1): void {
+    this.troubles += 1;
+    this.#inTrouble += by;
   }
 
   isPointedElsewhere(id: string): void {
@@ -182,7 +189,8 @@ export class SubscriptionChecks {
     const at = cloud.agenda.now;
     const sql = "SELECT reconciliation, reconciled_until FROM connections WHERE organization_id = ?1";
     const [{ reconciliation } = {}] = db.query(sql, organizationId);
-    if (at - this.lastFailureAt < LONGEST_PAUSE_MS || reconciliation !== null) return;
+    // A trouble may be one of a path that the reconciliation comes to later: then it leaves Qonto alone for minutes.
+    if (this.#inTrouble > 0 || at - this.lastFailureAt < LONGEST_PAUSE_MS || reconciliation !== null) return;
     cloud.agenda.add(FOUND_WITHIN_MS, () => {
       if (cloud.disturbances > disturbances || this.troubles > troubles || isRevoked(organizationId)) return;
       const [row] = db.query(sql, organizationId);
