@@ -15,9 +15,7 @@ import { type Findings, findDifferences } from "./find-differences.ts";
 import { openQonto } from "./open-qonto.ts";
 import {
   type LastRun,
-  type Progress,
   type Run,
-  afterFailure,
   afterFault,
   afterPage,
   afterRefusedAccount,
@@ -26,7 +24,7 @@ import {
   finishRun,
   isComplete,
   readLastRun,
-  readProgress,
+  readRun,
   sinceOf,
   sinceOfNewAccounts,
 } from "./run.ts";
@@ -41,15 +39,13 @@ interface ReconcileContext extends LookAfterContext {
   readonly startedAt: number;
 }
 
-/** Whether there is something to compare, or a run to go on with. */
-export function isReconciliationDue({ reconciliation, reconciliationDueAt }: Connection, now: number): boolean {
-  return now >= reconciliationDueAt && now >= readProgress(reconciliation, now).not_before;
-}
+/** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
+const MOST_FAILURES = 8;
 
 /**
  * Compares what the bank lists with what the relay has, and records what the relay lacks: page by page, as far
  * as the budget goes. The next run of the cron goes on behind the last page that was recorded. Throws QontoRefusal and
- * QontoUnavailable when it has to wait for Qonto.
+ * QontoUnavailable.
  */
 export async function reconcileConnection(
   connection: Connection,
@@ -58,21 +54,30 @@ export async function reconcileConnection(
 ): Promise<void> {
   const { world } = surroundings;
   const startedAt = world.now();
-  let progress = readProgress(connection.reconciliation, startedAt);
+  const begun = readRun(connection.reconciliation, startedAt);
+  let run = begun;
   const qonto = openQonto(connection, surroundings);
   const previous = readLastRun(connection.lastReconciliation);
   const context: ReconcileContext = { ...surroundings, connection, budget, qonto, previous, startedAt };
   try {
-    while (!isRead(progress.run) && hasBudget(budget, world.now())) {
-      progress = { run: await readOn(progress.run, context), failures: 0, not_before: 0 };
-    }
-    if (isRead(progress.run)) await finish(progress.run, context);
-    else logRun("reconciliation.paused", progress.run, context);
+    while (!isRead(run) && hasBudget(budget, world.now())) run = await readOn(run, context);
+    if (isRead(run)) await finish(run, context);
+    else logRun("reconciliation.paused", run, context);
   } catch (error) {
-    if (error instanceof LeaseLost) return logRun("reconciliation.left", progress.run, context);
-    await postpone(progress, error, context);
+    if (error instanceof LeaseLost) return logRun("reconciliation.left", run, context);
+    // A page that was read has ended the failures before.
+    const failures = run === begun ? connection.stepFailures + 1 : 1;
+    if (run !== null && failures >= MOST_FAILURES && error instanceof QontoUnavailable) {
+      await leaveType(run, error, context);
+    }
     throw error;
   }
+}
+
+/** Notes the type whose list is not available as one that cannot be read. */
+async function leaveType(run: Run, { message }: QontoUnavailable, context: ReconcileContext): Promise<void> {
+  const left = afterFault(run, message, { isCovered: true });
+  await writeReconciliation(context.env.DB, context.connection, JSON.stringify(left));
 }
 
 /** Whether every type was read to its end. */
@@ -200,8 +205,7 @@ function faultOfType(error: unknown, beingRead: BeingRead): TypeFault | null {
 
 /** Writes down what was found and how far the run is, and announces what was missed. Throws LeaseLost. */
 async function record(run: Run, found: Findings, { connection, env, counters, world }: ReconcileContext): Promise<Run> {
-  const progress: Progress = { run, failures: 0, not_before: 0 };
-  if (!(await recordPage(env.DB, connection, found, JSON.stringify(progress)))) throw new LeaseLost();
+  if (!(await recordPage(env.DB, connection, found, JSON.stringify(run)))) throw new LeaseLost();
   for (const difference of ["missing", "drifted"] as const) {
     const delivered = found.recovered[difference];
     const kept = found.differences[difference] - delivered;
@@ -251,21 +255,6 @@ function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, 
 
 function isoAt(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** A refusal is repeated as often as Qonto is asked, and too many of some kinds make it refuse everything. */
-const REFUSED_WAIT_MS = 900_000;
-
-/** Notes when Qonto is asked again. An error of another kind is one of the relay: then the next run of the cron tries again. */
-async function postpone(
-  progress: Progress,
-  error: unknown,
-  { connection, env, world }: ReconcileContext,
-): Promise<void> {
-  if (!(error instanceof QontoUnavailable || error instanceof QontoRefusal)) return;
-  const askedWaitMs = error instanceof QontoRefusal ? REFUSED_WAIT_MS : (error.retryAfterSeconds ?? 0) * 1000;
-  const postponed = afterFailure(progress, { now: world.now(), askedWaitMs, why: error.message });
-  await writeReconciliation(env.DB, connection, JSON.stringify(postponed));
 }
 
 function logRun(message: string, run: Run | null, { connection, world, startedAt }: ReconcileContext): void {

@@ -73,30 +73,16 @@ const lastRun = z.object({
 
 export type LastRun = z.output<typeof lastRun>;
 
-const progress = z.object({
-  run: run.nullable(),
-  /** Times in a row that Qonto was not available. */
-  failures: z.number(),
-  /** Nothing is asked of Qonto before. */
-  not_before: z.number(),
-});
-
-export type Progress = z.output<typeof progress>;
-
-const NO_PROGRESS: Progress = { run: null, failures: 0, not_before: 0 };
-
 /** A run that began so long ago is not worth going on with: what it has read has changed again since. */
 const LONGEST_RUN_MS = MS_PER_DAY;
 
 /**
- * Of a connection's `reconciliation`, without a run that is too old. What another version of the relay wrote in another form begins
- * again.
+ * Of a connection's `reconciliation`; null when no run is in progress, or it is too old. What another version of the relay wrote in
+ * another form begins again.
  */
-export function readProgress(json: string | null, now: number): Progress {
-  const found = json === null ? undefined : progress.safeParse(JSON.parse(json)).data;
-  if (found === undefined) return NO_PROGRESS;
-  const isOld = found.run !== null && found.run.as_of <= now - LONGEST_RUN_MS;
-  return isOld ? { ...found, run: null } : found;
+export function readRun(json: string | null, now: number): Run | null {
+  const found = json === null ? undefined : run.safeParse(JSON.parse(json)).data;
+  return found === undefined || found.as_of <= now - LONGEST_RUN_MS ? null : found;
 }
 
 /** Of a connection's `lastReconciliation`; null before the first. */
@@ -274,25 +260,3 @@ export function finishRun(run: Run, previous: LastRun | null, now: number): Last
 
 const PAUSE_MS = MS_PER_HOUR;
 const FAULTY_PAUSE_MS = 15 * MS_PER_MINUTE;
-
-const LONGEST_WAIT_MS = 15 * MS_PER_MINUTE;
-const LONGEST_ASKED_WAIT_MS = MS_PER_DAY;
-
-/** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
-const MOST_FAILURES = 8;
-
-/**
- * After Qonto was not available: the next run of the cron asks again, then those after 1, 3, 7 and 15 minutes. Never before
- * the time that Qonto asked for.
- */
-export function afterFailure(
-  { run: begun, failures }: Progress,
-  { now, askedWaitMs, why }: { readonly now: number; readonly askedWaitMs: number; readonly why: string },
-): Progress {
-  const waitMs = Math.min((2 ** failures - 1) * MS_PER_MINUTE, LONGEST_WAIT_MS);
-  return {
-    run: begun !== null && failures + 1 >= MOST_FAILURES ? afterFault(begun, why, { isCovered: true }) : begun,
-    failures: failures + 1,
-    not_before: now + Math.max(waitMs, Math.min(askedWaitMs, LONGEST_ASKED_WAIT_MS)),
-  };
-}

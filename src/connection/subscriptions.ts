@@ -2,7 +2,7 @@ import { announceOperationalEvent } from "../announce.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { keyIdOf } from "../platform/encryption.ts";
 import { logLine } from "../platform/log.ts";
-import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
+import { QontoRefusal } from "../qonto/api-client.ts";
 import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
 import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
 import { type CheckedSubscriptions, noteSubscriptions } from "../store/connection-subscriptions.ts";
@@ -20,9 +20,6 @@ import { OutOfBudget, SubscriptionsAtQonto, UnreliableList } from "./subscriptio
 
 const CHECKED_EVERY_MS = 900_000;
 
-/** Least wait until Qonto is asked again after it could not be. */
-const REPEATED_AFTER_MS = 60_000;
-
 /**
  * `created`: the first one. `restored`: there was one before, and it no longer delivered all that it should. `changed`: it got other
  * types or another key, or a surplus one was deleted. `unfinished`: the budget was spent, and the next run goes on.
@@ -31,7 +28,7 @@ type Outcome = "unchanged" | "created" | "restored" | "changed" | "unfinished";
 
 /**
  * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there after each
- * step, because the next one may fail. Throws what stopped it: then what was seen is noted too, with the time of the next check.
+ * step, because the next one may fail. Throws what stopped it: then what was seen is noted too.
  */
 export async function checkSubscriptions(
   connection: Connection,
@@ -75,7 +72,8 @@ export async function checkSubscriptions(
     }
     return outcome;
   } catch (error) {
-    await note({ subscriptions, restored }, noted, context, nextCheckAfter(error, connection, context));
+    const dueAt = concernsSubscriptionsAlone(error) ? world.now() + CHECKED_EVERY_MS : connection.subscriptionsDueAt;
+    await note({ subscriptions, restored }, noted, context, dueAt);
     if (error instanceof OutOfBudget) return "unfinished";
     throw error;
   }
@@ -107,12 +105,9 @@ function withMissingSince(
   return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
 }
 
-/** Many answers of 401 in an hour make Qonto refuse everything, so a refusal waits for the next check. */
-function nextCheckAfter(error: unknown, connection: Connection, { world }: ConnectionContext): number {
-  if (error instanceof OutOfBudget) return connection.subscriptionsDueAt;
-  if (error instanceof QontoRefusal || error instanceof NothingToSubscribe) return world.now() + CHECKED_EVERY_MS;
-  const askedToWaitMs = error instanceof QontoUnavailable ? 1000 * (error.retryAfterSeconds ?? 0) : 0;
-  return world.now() + Math.min(Math.max(askedToWaitMs, REPEATED_AFTER_MS), CHECKED_EVERY_MS);
+/** Whether it stops no other step, and the next check is made at its usual time. A 401 stops all of them. */
+function concernsSubscriptionsAlone(error: unknown): boolean {
+  return error instanceof NothingToSubscribe || (error instanceof QontoRefusal && error.status !== 401);
 }
 
 /** Throws NothingToSubscribe. */

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
-import { type LastRun, type Run, readLastRun, readProgress } from "../../connection/run.ts";
+import { type LastRun, type Run, readLastRun, readRun } from "../../connection/run.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
 import { isConnectable, readConfig } from "../../env.ts";
 import type { World } from "../../platform/world.ts";
@@ -79,7 +79,7 @@ async function existingConnection({ env }: Pick<ActionContext, "env">, id: strin
 
 /** A connection as the API shows it: never its tokens. */
 export function showConnection(row: Connection, now: number): z.input<typeof connection> {
-  const { run } = readProgress(row.reconciliation, now);
+  const run = readRun(row.reconciliation, now);
   const last = readLastRun(row.lastReconciliation);
   return show(connection, {
     ...row,

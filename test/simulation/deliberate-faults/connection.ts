@@ -81,7 +81,7 @@ export const connectionFaults: readonly DeliberateFault[] = [
     title: "A reconciliation notes how far it is before it records what it found",
     file: "src/connection/reconcile.ts",
     from: `if (!(await recordPage(`,
-    to: `await writeReconciliation(env.DB, connection, JSON.stringify(progress));
+    to: `await writeReconciliation(env.DB, connection, JSON.stringify(run));
   if (!(await recordPage(`,
   },
   {

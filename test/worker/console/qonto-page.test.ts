@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { LastRun, Progress } from "../../../src/connection/run.ts";
+import type { LastRun, Run } from "../../../src/connection/run.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { findRow, insertConnection } from "../support/connections.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -102,20 +102,16 @@ describe("the page Qonto", () => {
     const relay = new TestRelay(qontoApplication);
     const compared = { listed: 4, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
     const began = { kind: "changes", since: 0, as_of: relay.now - MINUTE_MS } as const;
-    const progress = {
-      run: {
-        ...began,
-        types: ["v1/accounts", "v1/transactions", "v1/cards"].map((type) => ({ ...compared, type })),
-        answers: { due_at: relay.now, since: null },
-        is_routine: true,
-        account_ids: [],
-        types_left: ["v1/transactions", "v1/cards"],
-        reading: null,
-        recovered: { missing: 0, drifted: 0 },
-      },
-      failures: 1,
-      not_before: relay.now + 3 * MINUTE_MS,
-    } satisfies Progress;
+    const run = {
+      ...began,
+      types: ["v1/accounts", "v1/transactions", "v1/cards"].map((type) => ({ ...compared, type })),
+      answers: { due_at: relay.now, since: null },
+      is_routine: true,
+      account_ids: [],
+      types_left: ["v1/transactions", "v1/cards"],
+      reading: null,
+      recovered: { missing: 0, drifted: 0 },
+    } satisfies Run;
     const last = {
       ...began,
       finished_at: relay.now - MINUTE_MS,
@@ -128,7 +124,8 @@ describe("the page Qonto", () => {
       ],
     } satisfies LastRun;
     await insertConnection(relay.now, {
-      reconciliation: JSON.stringify(progress),
+      reconciliation: JSON.stringify(run),
+      paused_until: relay.now + 3 * MINUTE_MS,
       last_reconciliation: JSON.stringify(last),
     });
     const text = await lookAt(relay);

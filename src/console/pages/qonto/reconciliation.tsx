@@ -1,4 +1,4 @@
-import { type ComparedType, type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
+import { type ComparedType, type LastRun, type Run, readLastRun, readRun } from "../../../connection/run.ts";
 import type { Connection } from "../../../store/connections.ts";
 import { usePage } from "../../show-page.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
@@ -6,28 +6,29 @@ import { Time, count, counted } from "../../ui/values.tsx";
 
 /** What is compared of an organization's state, and what the last comparison found. */
 export function Reconciliation({ connection }: { readonly connection: Connection }) {
-  const { id, reconciliation, lastReconciliation, reconciliationDueAt, status } = connection;
+  const { id, reconciliation, lastReconciliation, reconciliationDueAt, pausedUntil, status } = connection;
   const { now } = usePage();
-  const { run, not_before: notBefore } = readProgress(reconciliation, now);
+  const run = readRun(reconciliation, now);
+  const nextAt = Math.max(reconciliationDueAt, pausedUntil);
   const last = readLastRun(lastReconciliation);
   return (
     <>
       <h3>Reconciliation</h3>
       {run === null ? null : <Progress run={run} />}
-      {run === null || notBefore <= now ? null : (
+      {run === null || pausedUntil <= now ? null : (
         <p class="soft">
-          Qonto was not available. It is asked again <Time at={notBefore} show="relative" />.
+          Qonto was not available. It is asked again <Time at={pausedUntil} show="relative" />.
         </p>
       )}
       {last === null ? <p class="soft">None has ended yet.</p> : <Last id={id} last={last} />}
       {run !== null || status !== "connected" ? null : (
         <p class="soft">
           The next one{" "}
-          {reconciliationDueAt <= now ? (
+          {nextAt <= now ? (
             "begins within a minute"
           ) : (
             <>
-              is due <Time at={reconciliationDueAt} show="relative" />
+              is due <Time at={nextAt} show="relative" />
             </>
           )}
           .
