@@ -78,12 +78,12 @@ const text = z
   .default("")
   .transform((value) => String(value).trim());
 
-const list = text.transform((joined) =>
-  joined
-    .split(",")
-    .map((secret) => secret.trim())
-    .filter(isSet),
-);
+const list = text.transform(itemsOf);
+
+function itemsOf(joined: string): string[] {
+  const items = joined.split(",").map((item) => item.trim());
+  return items.filter(isSet);
+}
 
 const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
   text
@@ -128,10 +128,9 @@ const applicationVariables = z
       .transform((name) => name || "production")
       .pipe(z.enum(["production", "sandbox"], 'must be "production" or "sandbox"')),
     QONTO_STAGING_TOKEN: text,
-    QONTO_TYPES: list.refine(
-      (types) => types.every(isType),
-      "must be event types, as v1/transactions, separated by commas",
-    ),
+    QONTO_TYPES: text
+      .refine(isTypesOrEmpty, "must be event types, as v1/transactions, separated by commas")
+      .transform((joined) => [...new Set(itemsOf(joined))]),
     QONTO_BACKFILL_DAYS: wholeNumber(90, 1, 3_650),
     QONTO_API_URL: text.refine(isUrlOrEmpty, "must be an http or https URL"),
     QONTO_OAUTH_URL: text.refine(isUrlOrEmpty, "must be an http or https URL"),
@@ -145,8 +144,15 @@ const applicationVariables = z
     }
   });
 
-function isType(text: string): boolean {
-  return /^v\d+\/[a-z\d-]+$/.test(text);
+/** Whether a variable is one of the connection's, so that its fault stops the connection. */
+export function isOfApplication({ variable }: ConfigFault): boolean {
+  return Object.hasOwn(applicationVariables.shape, variable);
+}
+
+/** They need not be in the catalogue: Qonto adds types. */
+function isTypesOrEmpty(joined: string): boolean {
+  const types = itemsOf(joined);
+  return joined === "" || (types.length > 0 && types.every((type) => /^v\d+\/[a-z\d-]+$/.test(type)));
 }
 
 function isUrlOrEmpty(text: string): boolean {

@@ -3,7 +3,7 @@ import { type OperationalEvent, operationalEvent } from "../domain/operational-e
 import { keyIdOf } from "../platform/encryption.ts";
 import { logLine } from "../platform/log.ts";
 import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
-import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
+import { cataloguedTypes, isCatalogued, scopeOf } from "../qonto/catalogue.ts";
 import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
 import { type CheckedSubscriptions, noteSubscriptions } from "../store/connection-subscriptions.ts";
 import type { Connection, ConnectionSubscription } from "../store/connections.ts";
@@ -49,7 +49,9 @@ export async function checkSubscriptions(
     const plan = await planByQonto(connection.subscriptions, desired, atQonto);
     subscriptions = plan.seen;
 
-    const kept = await keepOrMake(plan, desired, atQonto);
+    const kept = await keepOrMake(plan, desired, atQonto).catch((error: unknown) => {
+      throw namingUncatalogued(error, desired.types);
+    });
     const outcome = outcomeOf(plan);
     const own = { id: kept.id, types: kept.types, status: "active" as const, keyId: desired.keyId };
     const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
@@ -120,9 +122,9 @@ async function desiredSubscription(
   { id, relayUrl, scopes }: Connection,
   { config }: ConnectionContext,
 ): Promise<DesiredSubscription> {
-  const types = cataloguedTypes.business.filter((type) => {
+  const types = (config.qonto.types ?? cataloguedTypes.business).filter((type) => {
     const scope = scopeOf(type);
-    return (scope === null || scopes.includes(scope)) && (config.qonto.types?.includes(type) ?? true);
+    return scope === null || scopes.includes(scope);
   });
   if (types.length === 0) throw new NothingToSubscribe();
   const [key] = config.subscriptionKeys;
@@ -157,6 +159,19 @@ async function keepOrMake(
 ) {
   if (kept === null) return atQonto.create(desired);
   return isReplaced ? atQonto.replace(kept.id, desired) : kept;
+}
+
+/** Statuses with which Qonto refuses what a subscription is to be, whole and perhaps for one of its types. */
+const REFUSED_CONTENT: readonly number[] = [400, 403, 422];
+
+/** Types that the catalogue lacks may be new, or misspelt: only Qonto knows. */
+function namingUncatalogued(error: unknown, types: readonly string[]): unknown {
+  const uncatalogued = types.filter((type) => !isCatalogued(type));
+  if (!(error instanceof QontoRefusal) || !REFUSED_CONTENT.includes(error.status) || uncatalogued.length === 0) {
+    return error;
+  }
+  const hint = `QONTO_TYPES names types that the relay does not know: ${uncatalogued.join(", ")}.`;
+  return new QontoRefusal(error.status, `${error.detail} ${hint}`, error.code);
 }
 
 function outcomeOf({ kept, isReplaced, surplus, isFirst, hasGap }: SubscriptionPlan): Outcome {

@@ -135,8 +135,13 @@ describe("the application at Qonto", () => {
       types: null,
       backfillDays: 90,
     });
-    const set = { QONTO_TYPES: " v1/cards, v1/transfers,", QONTO_BACKFILL_DAYS: "7" };
+    const set = { QONTO_TYPES: " v1/cards, v1/transfers,v1/cards,", QONTO_BACKFILL_DAYS: "7" };
     expect(read({ ...application, ...set })).toMatchObject({ types: ["v1/cards", "v1/transfers"], backfillDays: 7 });
+  });
+
+  it("subscribes to types that the catalogue does not name: Qonto adds types", () => {
+    expect(read({ ...application, QONTO_TYPES: "v2/unheard-of" })?.types).toEqual(["v2/unheard-of"]);
+    expect(read({ ...application, QONTO_TYPES: " " })?.types).toBeNull();
   });
 
   it("is the sandbox with its staging token, which production is not given", () => {
@@ -172,6 +177,7 @@ describe("the application at Qonto", () => {
       { QONTO_TYPES: "v1/cards;v1/transfers" },
       "QONTO_TYPES must be event types, as v1/transactions, separated by commas",
     ],
+    [{ QONTO_TYPES: "," }, "QONTO_TYPES must be event types, as v1/transactions, separated by commas"],
     [{ QONTO_BACKFILL_DAYS: "0" }, "QONTO_BACKFILL_DAYS must be a whole number from 1 to 3650"],
     [{ QONTO_API_URL: "thirdparty.qonto.com" }, "QONTO_API_URL must be an http or https URL"],
     [{ QONTO_OAUTH_URL: "ftp://oauth.qonto.com" }, "QONTO_OAUTH_URL must be an http or https URL"],

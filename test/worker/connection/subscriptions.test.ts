@@ -32,14 +32,15 @@ describe("a connection without a subscription", () => {
     expect(scene.subscription.types).toEqual(["v1/consent-revocations", "v1/cards"]);
   });
 
-  it("gets those of QONTO_TYPES that the scopes and the catalogue have", async () => {
+  it("gets those of QONTO_TYPES that the scopes allow, also one that the catalogue does not name", async () => {
     const variables = { QONTO_TYPES: "v1/cards,v1/transfers,v1/unheard-of" };
     const scene = await SubscriptionScene.begin({
       variables,
       scopes: ["offline_access", "webhook", "organization.read"],
     });
     await scene.check();
-    expect(scene.subscription.types).toEqual(["v1/transfers"]);
+    expect(scene.subscription.types).toEqual(["v1/transfers", "v1/unheard-of"]);
+    expect(await scene.check()).toBe("unchanged");
   });
 
   it("gets none when nothing is left of QONTO_TYPES, which is said", async () => {
