@@ -53,7 +53,13 @@ export async function checkSubscriptions(
       throw namingUncatalogued(error, desired.types);
     });
     const outcome = outcomeOf(plan);
-    const own = { id: kept.id, types: kept.types, status: "active" as const, keyId: desired.keyId };
+    const own = {
+      id: kept.id,
+      types: kept.types,
+      status: "active" as const,
+      keyId: desired.keyId,
+      checkedAt: world.now(),
+    };
     const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
     subscriptions = [own, ...others];
     restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
@@ -93,20 +99,22 @@ async function note(
   { env, world }: ConnectionContext,
   dueAt: number,
 ): Promise<Connection> {
-  const seen = subscriptions.map((one) => withMissingSince(one, connection, world.now()));
+  const seen = subscriptions.map((one) => withTimes(one, connection, world.now()));
   await noteSubscriptions(env.DB, connection, { subscriptions: seen, dueAt, restored });
   if (restored !== null) await announceOperationalEvent(env, restored.id, world);
   return { ...connection, subscriptions: seen, subscriptionsDueAt: dueAt };
 }
 
-/** Health says how long it has been missing. */
-function withMissingSince(
+/** Health says how long it has been missing, or not as it should be. */
+function withTimes(
   one: ConnectionSubscription,
   { subscriptions: before }: Connection,
   now: number,
 ): ConnectionSubscription {
-  if (one.status !== "missing") return one;
-  return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
+  if (one.status === "missing") {
+    return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
+  }
+  return { ...before.find(({ id, status }) => id === one.id && status === one.status), ...one };
 }
 
 /** Many answers of 401 in an hour make Qonto refuse everything, so a refusal waits for the next check. */

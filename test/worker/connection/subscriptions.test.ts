@@ -20,7 +20,13 @@ describe("a connection without a subscription", () => {
     expect(await scene.emit()).toEqual([200]);
     const { subscriptions, subscriptionsDueAt } = await scene.find();
     expect(subscriptions).toEqual([
-      { id: scene.subscription.id, types: cataloguedTypes.business, status: "active", keyId: expect.any(String) },
+      {
+        id: scene.subscription.id,
+        types: cataloguedTypes.business,
+        status: "active",
+        keyId: expect.any(String),
+        checkedAt: scene.relay.now,
+      },
     ]);
     expect(subscriptionsDueAt).toBe(scene.relay.now + CHECKED_EVERY_MS);
     expect(await operationalEvents()).toEqual([]);
