@@ -81,7 +81,7 @@ async function removeSubscriptions(
     return own.length;
   } catch (error) {
     if (isShutOut(error, connection, context)) return 0;
-    if (isOfQonto(error)) return "unavailable";
+    if (isWorthRepeating(error)) return "unavailable";
     throw error;
   }
 }
@@ -92,6 +92,6 @@ function isShutOut(error: unknown, { accessExpiresAt }: Connection, { world }: C
   return error instanceof QontoRefusal && [401, 403].includes(error.status) && world.now() < accessExpiresAt;
 }
 
-function isOfQonto(error: unknown): boolean {
+function isWorthRepeating(error: unknown): boolean {
   return [QontoRefusal, QontoUnavailable, OutOfBudget, ConnectionFault].some((kind) => error instanceof kind);
 }
