@@ -137,7 +137,7 @@ async function desiredSubscription(
   if (types.length === 0) throw new NothingToSubscribe();
   const [key] = config.subscriptionKeys;
   const [secret] = await subscriptionSecrets(config.subscriptionKeys);
-  if (key === undefined || secret === undefined) throw new Error("There is no key for the secret of a subscription");
+  if (key === undefined || secret === undefined) throw new NoSubscriptionKey();
   const keyId = await keyIdOf(key);
   const description = descriptionOf(id, keyId);
   return { connectionId: id, callbackUrl: callbackUrlOf(relayUrl), types, secret, keyId, description };
@@ -146,6 +146,11 @@ async function desiredSubscription(
 class NothingToSubscribe extends ConnectionFault {
   override readonly name = "NothingToSubscribe";
   override readonly message = "The granted scopes allow no event type of QONTO_TYPES, so there is no subscription.";
+}
+
+class NoSubscriptionKey extends ConnectionFault {
+  override readonly name = "NoSubscriptionKey";
+  override readonly message = "ENCRYPTION_KEYS holds no key that is long enough for the secret of a subscription.";
 }
 
 /** Decides once the whole list is read. A list that lacks one which Qonto still has is not believed. */

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { cataloguedTypes } from "../../../src/qonto/catalogue.ts";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { interceptDatabase } from "../support/database.ts";
-import { emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, emptyDatabase } from "../support/relay.ts";
 import { operationalEvents } from "./scene.ts";
 import { CALLBACK_URL, LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
@@ -15,7 +15,7 @@ describe("a connection without a subscription", () => {
   it("gets one for every type of the catalogue, whose webhooks are accepted", async () => {
     const scene = await SubscriptionScene.begin();
     expect(await scene.check()).toBe("created");
-    const [secret] = await subscriptionSecrets(["test-encryption-key"]);
+    const [secret] = await subscriptionSecrets([ENCRYPTION_KEY]);
     expect(scene.subscription).toMatchObject({ callback_url: CALLBACK_URL, types: cataloguedTypes.business, secret });
     expect(await scene.emit()).toEqual([200]);
     const { subscriptions, subscriptionsDueAt } = await scene.find();
