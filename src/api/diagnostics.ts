@@ -118,6 +118,7 @@ function describeConfiguration(env: Env) {
     signatureToleranceSeconds,
     allowPrivateDestinations,
     qontoEnvironment: qonto?.environment ?? null,
+    qontoTypes: qonto?.types ?? null,
   };
 }
 

@@ -81,7 +81,7 @@ async function removeSubscriptions(
     return own.length;
   } catch (error) {
     if (isShutOut(error)) return 0;
-    if (isOfQonto(error)) return "unavailable";
+    if (isWorthRepeating(error)) return "unavailable";
     throw error;
   }
 }
@@ -90,6 +90,6 @@ function isShutOut(error: unknown): boolean {
   return error instanceof UndecryptableTokens || (error instanceof QontoRefusal && [401, 403].includes(error.status));
 }
 
-function isOfQonto(error: unknown): boolean {
+function isWorthRepeating(error: unknown): boolean {
   return [QontoRefusal, QontoUnavailable, OutOfBudget, ConnectionFault].some((kind) => error instanceof kind);
 }

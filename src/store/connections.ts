@@ -15,6 +15,8 @@ const subscription = z.object({
   keyId: z.string().nullable(),
   /** When it was first seen missing; absent of one that is there. */
   missingSince: z.number().optional(),
+  /** When a check last left it as it should be; absent of one that is not the relay's own. */
+  checkedAt: z.number().optional(),
 });
 
 export type ConnectionSubscription = z.output<typeof subscription>;

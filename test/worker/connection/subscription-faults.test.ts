@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
-import { emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, emptyDatabase } from "../support/relay.ts";
 import { operationalEvents } from "./scene.ts";
 import { LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
@@ -10,6 +10,8 @@ beforeEach(emptyDatabase);
 afterEach(() => vi.restoreAllMocks());
 
 const QUARTER_HOUR_MS = 900_000;
+
+const NEW_KEY = "new-encryption-key-of-32-characters-or-more";
 
 const json = (body: unknown, status = 200) => Response.json(body, { status });
 const meta = { current_page: 1, next_page: null, prev_page: null, total_pages: 1, per_page: 100 };
@@ -99,8 +101,8 @@ describe("a new first key", () => {
   it("gives a new subscription, and the old one is deleted after: the webhooks of both are accepted all the time", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
     const old = scene.subscription;
-    const [oldSecret = "", newSecret = ""] = await subscriptionSecrets(["test-encryption-key", "new-key"]);
-    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+    const [oldSecret = "", newSecret = ""] = await subscriptionSecrets([ENCRYPTION_KEY, NEW_KEY]);
+    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: `${NEW_KEY},${ENCRYPTION_KEY}` };
     scene.onCall = async (call, answer) => {
       if (!call.startsWith("GET")) expect(await scene.emit()).toEqual(scene.subscriptions.map(() => 200));
       const answered = await answer();
@@ -114,7 +116,7 @@ describe("a new first key", () => {
     expect([old.secret, scene.subscription.secret]).toEqual([oldSecret, newSecret]);
     expect([await answerTo(scene, oldSecret), await answerTo(scene, newSecret)]).toEqual([200, 200]);
     expect(await scene.check()).toBe("unchanged");
-    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key" };
+    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: NEW_KEY };
     expect([await answerTo(scene, oldSecret), await answerTo(scene, newSecret)]).toEqual([401, 200]);
   });
 
@@ -122,14 +124,14 @@ describe("a new first key", () => {
     "is no gap, and leaves one subscription, when the process dies after the %s",
     async (at) => {
       const scene = await SubscriptionScene.beginSubscribed();
-      scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+      scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: `${NEW_KEY},${ENCRYPTION_KEY}` };
       const restart = scene.dieAfter(at);
       expect(await scene.attempt()).toBe("Error");
       restart();
       // The lease of the dead one.
       scene.relay.passSeconds(90);
       expect(await scene.check()).toBe(at === "POST" ? "changed" : "unchanged");
-      const [secret] = await subscriptionSecrets(["new-key"]);
+      const [secret] = await subscriptionSecrets([NEW_KEY]);
       expect(scene.subscription.secret).toBe(secret);
       expect(await operationalEvents()).toEqual([]);
     },
@@ -139,7 +141,7 @@ describe("a new first key", () => {
 describe("a check that stops in the middle", () => {
   it("for want of requests is gone on with by the next", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
-    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: `${NEW_KEY},${ENCRYPTION_KEY}` };
     const { subscriptionsDueAt } = await scene.find();
     expect(await scene.check({ requests: 2 })).toBe("unfinished");
     expect(scene.subscriptions).toHaveLength(2);
@@ -189,6 +191,101 @@ describe("while a check is made", () => {
     expect(await scene.check()).toBe("restored");
     expect(await scene.find()).toMatchObject({ subscriptions: before.subscriptions });
     expect(await operationalEvents()).toEqual([]);
+  });
+});
+
+describe("a type that the catalogue does not name", () => {
+  const variables = { QONTO_TYPES: "v1/cards,v1/unheard-of" };
+  const NAMED = "QONTO_TYPES names types that the relay does not know: v1/unheard-of.";
+
+  it.each([400, 403, 422])(
+    "and that Qonto refuses with %i leaves the subscription as it is, and is named as the last error",
+    async (status) => {
+      const scene = await SubscriptionScene.beginSubscribed({ variables: { QONTO_TYPES: "v1/cards" } });
+      const before = structuredClone(scene.subscription);
+      scene.relay.env = { ...scene.relay.env, ...variables };
+      scene.qonto.faults.paths.set(`${LIST}/${before.id}`, { status });
+      await scene.relay.runCron();
+      expect(scene.changes).toEqual([`PUT ${LIST}/${before.id}`]);
+      expect(scene.subscription).toEqual(before);
+      expect(await scene.emit("v1/cards")).toEqual([200]);
+      const { lastError, subscriptions } = await scene.find();
+      expect(lastError).toContain(`Subscriptions: Qonto refuses (${status}): `);
+      expect(lastError).toContain(NAMED);
+      expect(subscriptions).toMatchObject([{ id: before.id, types: ["v1/cards"], status: "active" }]);
+      scene.qonto.faults.paths.clear();
+      scene.relay.passSeconds(900);
+      await scene.relay.runCron();
+      expect(scene.subscription.types).toEqual(["v1/cards", "v1/unheard-of"]);
+      expect((await scene.find()).lastError).toBeNull();
+    },
+  );
+
+  it("is named when Qonto refuses the first subscription", async () => {
+    const scene = await SubscriptionScene.begin({ variables });
+    scene.onCall = refusingChanges(422);
+    await expect(scene.check()).rejects.toThrow(NAMED);
+  });
+
+  it.each([401, 404])("is not blamed for an answer of %i", async (status) => {
+    const scene = await SubscriptionScene.begin({ variables });
+    scene.onCall = refusingChanges(status);
+    await expect(scene.check()).rejects.not.toThrow("QONTO_TYPES");
+  });
+});
+
+it("without a key that is long enough for a secret no subscription is made, which is said", async () => {
+  const short = { ENCRYPTION_KEYS: "k".repeat(31), ADMIN_TOKEN: "" };
+  const scene = await SubscriptionScene.begin({ variables: short });
+  await expect(scene.check()).rejects.toThrow("ENCRYPTION_KEYS holds no key that is long enough");
+  expect(scene.qonto.calls).toEqual([]);
+});
+
+describe("health", () => {
+  const checkOf = async ({ relay }: SubscriptionScene) => {
+    const { checks } = await (await relay.fetch("/health")).json<{ checks: { connections: object } }>();
+    return checks.connections;
+  };
+
+  it.each([401, 403, 503])(
+    "is degraded when Qonto has answered the list with %i for more than an hour, until the next check that succeeds",
+    async (status) => {
+      const scene = await SubscriptionScene.begin();
+      const { relay, qonto } = scene;
+      await relay.runCron();
+      qonto.faults.paths.set(LIST, { status });
+      for (let quarter = 0; quarter < 3; quarter += 1) {
+        relay.passSeconds(900);
+        await relay.runCron();
+      }
+      expect(await checkOf(scene)).toMatchObject({ status: "ok" });
+      relay.passSeconds(960);
+      await relay.runCron();
+      const detail = expect.stringMatching(
+        /^The last check of the subscriptions of \S+ that succeeded was 36\d\d s ago: the console's page Qonto says why\.$/,
+      );
+      expect(await checkOf(scene)).toMatchObject({ status: "degraded", detail, value: 1 });
+      expect((await scene.find()).subscriptions).toMatchObject([{ status: "active" }]);
+      qonto.faults.paths.clear();
+      relay.passSeconds(900);
+      await relay.runCron();
+      expect(await checkOf(scene)).toMatchObject({ status: "ok" });
+    },
+  );
+
+  it("is degraded while types that Qonto does not take have been wanted for more than an hour", async () => {
+    const scene = await SubscriptionScene.beginSubscribed({ variables: { QONTO_TYPES: "v1/cards" } });
+    scene.relay.env = { ...scene.relay.env, QONTO_TYPES: "v1/cards,v1/unheard-of" };
+    scene.onCall = refusingChanges(422);
+    for (let quarter = 0; quarter < 4; quarter += 1) {
+      expect(await scene.attempt()).toBe("QontoRefusal");
+      scene.relay.passSeconds(900);
+    }
+    expect(await checkOf(scene)).toMatchObject({ status: "degraded" });
+    scene.onCall = intact;
+    expect(await scene.check()).toBe("changed");
+    scene.relay.passSeconds(10);
+    expect(await checkOf(scene)).toMatchObject({ status: "ok" });
   });
 });
 

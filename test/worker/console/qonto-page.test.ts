@@ -40,6 +40,13 @@ describe("the page Qonto", () => {
     expect(text).toContain("QONTO_CLIENT_SECRET is not set, and QONTO_CLIENT_ID is.");
   });
 
+  it("with a variable of the connection that cannot be read says so, and nothing of other variables", async () => {
+    const others = { QONTO_ONBOARDING_SECRETS: "local-secret", CONSOLE_FULL_ACCESS_EMAILS: "nobody" };
+    const text = await lookAt(new TestRelay({ ...qontoApplication, ...others, QONTO_TYPES: "cards" }));
+    expect(text).toContain("QONTO_TYPES must be event types, as v1/transactions, separated by commas.");
+    for (const name of Object.keys(others)) expect(text).not.toContain(name);
+  });
+
   it("with an application says what it asks of Qonto, and never its secret", async () => {
     const relay = new TestRelay({ ...qontoApplication, QONTO_TYPES: "v1/cards", QONTO_BACKFILL_DAYS: "7" });
     const text = await lookAt(relay);
