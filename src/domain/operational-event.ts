@@ -28,7 +28,7 @@ export interface OperationalData {
     readonly missing: number;
     readonly drifted: number;
   };
-  /** Nothing has come from Qonto for unusually long. */
+  /** No webhook of the organization has come for unusually long. */
   readonly "relay.source.silent": AboutConnection & { readonly last_event_at: string };
 }
 
@@ -55,9 +55,14 @@ export function isOperational({ id }: Pick<RelayEvent, "id">): boolean {
 }
 
 /**
- * Makes an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
- * connection's id and the time at which it ended: told again, the event has the same id. `at` is in Unix milliseconds.
+ * The id of an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
+ * connection's id and the time at which it ended. Standard Webhooks joins the id with others by full stops, so it has none.
  */
+export function operationalId(type: OperationalType, transition: string): string {
+  return `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
+}
+
+/** Makes an operational event: told again, it has the same id. `at` is in Unix milliseconds. */
 export function operationalEvent<Type extends OperationalType>(
   type: Type,
   {
@@ -72,8 +77,7 @@ export function operationalEvent<Type extends OperationalType>(
     readonly data: OperationalData[Type];
   },
 ): OperationalEvent {
-  // Standard Webhooks joins the id with others by full stops, so it has none.
-  const id = `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
+  const id = operationalId(type, transition);
   const createdAt = new Date(at).toISOString();
   const organization = organizationId === null ? {} : { organization_id: organizationId };
   return {
