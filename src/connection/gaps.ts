@@ -1,5 +1,6 @@
 import { announceEvents } from "../announce.ts";
 import { type Counts, sumOf } from "../domain/counters.ts";
+import { isoTime } from "../domain/instant.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { byId } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
@@ -86,7 +87,7 @@ function silenceOf({ id, organizationId, organizationName, lastAt }: ConnectedSo
     data: {
       connection_id: id,
       organization_name: organizationName,
-      last_event_at: new Date(lastAt).toISOString(),
+      last_event_at: isoTime(lastAt),
     },
   });
 }

@@ -1,4 +1,5 @@
 import type { RelayEvent } from "./event.ts";
+import { isoTime } from "./instant.ts";
 
 /**
  * Operational events: what the relay itself tells, in the form of Qonto's events. They are recorded, delivered, retried and
@@ -78,7 +79,7 @@ export function operationalEvent<Type extends OperationalType>(
   },
 ): OperationalEvent {
   const id = operationalId(type, transition);
-  const createdAt = new Date(at).toISOString();
+  const createdAt = isoTime(at);
   const organization = organizationId === null ? {} : { organization_id: organizationId };
   return {
     id,
