@@ -1,12 +1,12 @@
 import type { z } from "@hono/zod-openapi";
 import type { ConfigFault } from "../config.ts";
 import { isBehind } from "../domain/connection.ts";
+import { isoTime } from "../domain/instant.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import type { ConnectionHealth } from "../store/connection-health.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
-import { isoTime } from "./responses.ts";
 import { checkNames, type health } from "./schemas/health.ts";
 
 export type Health = z.input<typeof health>;

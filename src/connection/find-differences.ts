@@ -1,4 +1,4 @@
-import { type Instant, parseInstant } from "../domain/instant.ts";
+import { instantAt } from "../domain/instant.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { parseBody, readEnvelope } from "../qonto/envelope.ts";
 import { toEvent } from "../qonto/read-event.ts";
@@ -78,12 +78,6 @@ function isTooFresh({ bankUpdatedAt }: Difference, { as_of, is_routine }: FindCo
 
 function toKnown({ body, ...row }: ResourceRow): Known {
   return { ...row, data: readData(body) };
-}
-
-function instantAt(ms: number): Instant {
-  const instant = parseInstant(new Date(ms).toISOString());
-  if (instant === null) throw new Error(`${ms} is no time`);
-  return instant;
 }
 
 function idsOf(found: readonly Found[]): string[] {

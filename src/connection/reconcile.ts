@@ -1,4 +1,5 @@
 import { announceEvents, announceOperationalEvent } from "../announce.ts";
+import { isoTime } from "../domain/instant.ts";
 import { firstLease } from "../domain/lease.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { byId } from "../messages.ts";
@@ -245,16 +246,12 @@ function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, 
     data: {
       connection_id: connection.id,
       organization_name: connection.organizationName,
-      since: isoAt(since),
-      as_of: isoAt(as_of),
+      since: isoTime(since),
+      as_of: isoTime(as_of),
       missing,
       drifted,
     },
   });
-}
-
-function isoAt(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 function logRun(message: string, run: Run | null, { connection, world, startedAt }: ReconcileContext): void {

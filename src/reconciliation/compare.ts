@@ -1,5 +1,6 @@
 import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Instant, parseInstant } from "../domain/instant.ts";
+import { digestOf } from "../platform/digest.ts";
 import { isObject, numberText, sortKeys } from "../platform/json.ts";
 import { QontoRefusal } from "../qonto/api-client.ts";
 import { rulesOf } from "../qonto/catalogue.ts";
@@ -163,6 +164,9 @@ export interface Differing {
   readonly asOf: Instant;
 }
 
+/** Of a digest, in an id. */
+const DIGEST_CHARACTERS = 32;
+
 /**
  * Makes the event of a difference, with the same id each time.
  *
@@ -178,7 +182,8 @@ export async function reconciledEvent(difference: Differing): Promise<Reconciled
   const { type, organizationId, item, judgement, supersedes, asOf } = difference;
   const { version } = judgement;
   const names = version === null ? [sortKeys(item), supersedes] : [version.sortKey];
-  const id = RECONCILED_PREFIX + (await digest([organizationId, type, idOf(type, item), ...names]));
+  const digest = await digestOf(JSON.stringify([organizationId, type, idOf(type, item), ...names]));
+  const id = RECONCILED_PREFIX + digest.slice(0, DIGEST_CHARACTERS);
   const created_at = (version ?? asOf).iso;
   const data = { ...(version === null ? withoutDate(item) : item), ...eventName(difference) };
   return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at, data }) };
@@ -198,11 +203,4 @@ function eventName({ type, item, judgement }: Differing): { event?: string } {
   const status = item["status"];
   if (typeof status === "string" && rulesOf(type).lifecycle.includes(status)) return { event: status };
   return { event: judgement.state === "missing" ? "created" : "updated" };
-}
-
-const DIGEST_BYTES = 16;
-
-async function digest(names: readonly unknown[]): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(names));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, DIGEST_BYTES).toHex();
 }

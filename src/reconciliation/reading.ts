@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isoTime } from "../domain/instant.ts";
 import type { Query } from "../platform/http.ts";
 import { MOST_RESULTS, type Page, type Place, firstPlace, placeAfter } from "../qonto/api-client.ts";
 import { listingOf } from "./listings.ts";
@@ -117,17 +118,14 @@ export function requestOf({ type, accounts, windows, list: { page, promisedBy } 
   const [time] = windows;
   if (listing === undefined || account === undefined || time === undefined) return null;
   const { path, key, changed, ofAccount } = listing;
-  const ofTime = time === null ? {} : changed?.(isoOf(time.fromMs), time.toMs === null ? undefined : isoOf(time.toMs));
+  const ofTime =
+    time === null ? {} : changed?.(isoTime(time.fromMs), time.toMs === null ? undefined : isoTime(time.toMs));
   return {
     place: { page, promisedBy },
     path,
     key,
     query: { ...(account === null ? {} : ofAccount?.(account)), ...ofTime },
   };
-}
-
-function isoOf(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** What follows a page. */

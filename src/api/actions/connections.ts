@@ -2,13 +2,14 @@ import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
 import { type LastRun, type Run, readLastRun, readRun } from "../../connection/run.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
+import { isoTime } from "../../domain/instant.ts";
 import { isConnectable, readConfig } from "../../env.ts";
 import type { World } from "../../platform/world.ts";
 import { type Connection, deleteConnection, findConnection } from "../../store/connections.ts";
 import { requestReconciliation } from "../../store/reconciliation.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, existing, notFound } from "../requests.ts";
-import { isoTime, show } from "../responses.ts";
+import { show } from "../responses.ts";
 import { connection } from "../schemas/connection.ts";
 import { audited } from "./audited.ts";
 

@@ -1,4 +1,4 @@
-import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import { instantAt } from "../../../domain/instant.ts";
 import { findOrganization, listableTypes } from "../../../reconciliation/listings.ts";
 import { defineCommand } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -43,7 +43,8 @@ twice.`,
     const receiver = apply ? { relay, world, ...signingSecret(context.settings, relay.url, signing) } : null;
     const qonto = openQonto({ spacingMs: SPACING_MS });
     const organization = await findOrganization(qonto);
-    const asOf = instantOf(qonto.answeredAtMs ?? world.now());
+    // By Qonto's own clock, which also dates its events.
+    const asOf = instantAt(qonto.answeredAtMs ?? world.now());
 
     const reports: TypeReport[] = [];
     const goOn = () => `Go on with: ${commandFor(types.slice(reports.length), { sinceMs, apply }, context)}`;
@@ -67,13 +68,6 @@ twice.`,
     return isSettled(report) ? 0 : 1;
   },
 });
-
-/** By Qonto's own clock, which also dates its events. */
-function instantOf(nowMs: number): Instant {
-  const instant = parseInstant(new Date(nowMs).toISOString());
-  if (instant === null) throw new Error("Now is no time");
-  return instant;
-}
 
 /** `--since` as an instant: how long ago is another time when it is run again. */
 function commandFor(
