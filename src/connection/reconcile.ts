@@ -12,14 +12,16 @@ import { IncompleteListing, type Reading, beginReading, withoutAccount } from ".
 import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
 import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
-import { type Findings, findDifferences } from "./find-differences.ts";
+import { type FindContext, type Findings, findDifferences, nothingFound } from "./find-differences.ts";
 import { openQonto } from "./open-qonto.ts";
+import { type SearchPlace, searchUnlisted } from "./search-unlisted.ts";
 import {
   type LastRun,
   type Run,
   afterFault,
   afterPage,
   afterRefusedAccount,
+  afterSearch,
   beginRun,
   completeUntilOf,
   finishRun,
@@ -91,11 +93,14 @@ class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-/** Begins a run, or reads its next page. What it returns has been written down. */
+/** Begins a run, reads its next page, or searches for what a list lacks. What it returns has been written down, or costs little. */
 async function readOn(run: Run | null, context: ReconcileContext): Promise<Run> {
   if (run === null) return begin(context);
-  const [type] = run.types_left;
-  return type === undefined ? run : readNextPage(run, type, context);
+  const { types_left, reading, search } = run;
+  const [type] = types_left;
+  if (type === undefined) return run;
+  if (reading === null || search === null) return readNextPage(run, type, context);
+  return searchOn(run, type, { reading, search }, context);
 }
 
 async function begin(context: ReconcileContext): Promise<Run> {
@@ -120,29 +125,30 @@ function askForOrganization({ qonto, budget }: ReconcileContext) {
   return findOrganization(qonto);
 }
 
-const nothingFound: Findings = {
-  missed: [],
-  history: [],
-  differences: { missing: 0, drifted: 0 },
-  recovered: { missing: 0, drifted: 0 },
-};
-
 async function readNextPage(run: Run, type: string, context: ReconcileContext): Promise<Run> {
-  const { env, connection, previous, world } = context;
   const page = await readPageOf(run, type, context);
   if ("fault" in page) return record(afterFaultOf(run, page), nothingFound, context);
-  const found = await findDifferences(type, page.fresh, {
-    db: env.DB,
-    connection,
-    run,
-    isFirstReading: completeUntilOf(type, previous) === null,
-    now: world.now(),
-  });
-  return record(afterPage(run, { listed: page.fresh.length, next: page.next, ...found }), found, context);
+  const { fresh, read, next } = page;
+  const found = await findDifferences(type, fresh, findContext(run, type, context));
+  return record(afterPage(run, { listed: fresh.length, read, next, ...found }), found, context);
+}
+
+function findContext(run: Run, type: string, { env, connection, previous, world }: ReconcileContext): FindContext {
+  const isFirstReading = completeUntilOf(type, previous) === null;
+  return { db: env.DB, connection, run, isFirstReading, now: world.now() };
+}
+
+/** The end of a search that has asked nothing of Qonto is written with the next step: to find it again costs one D1 call. */
+async function searchOn(run: Run, type: string, place: SearchPlace, context: ReconcileContext): Promise<Run> {
+  const { budget, qonto, world } = context;
+  const found = await searchUnlisted(type, place, { ...findContext(run, type, context), qonto, budget, world });
+  const reached = afterSearch(run, found);
+  return found.requests === 0 && found.next === null ? reached : record(reached, found, context);
 }
 
 interface ReadPage {
   readonly fresh: readonly Item[];
+  readonly read: Reading | null;
   readonly next: Reading | null;
 }
 
@@ -168,7 +174,7 @@ async function readPageOf(run: Run, type: string, context: ReconcileContext): Pr
       return await readPage(reading, context.qonto);
     }
     const { shown, accounts } = await askForOrganization(context);
-    return { fresh: type === "v1/accounts" ? accounts : [shown], next: null };
+    return { fresh: type === "v1/accounts" ? accounts : [shown], read: null, next: null };
   } catch (error) {
     const fault = faultOfType(error, { type, reading, previous: context.previous });
     if (fault === null) throw error;
@@ -255,7 +261,8 @@ function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, 
 }
 
 function logRun(message: string, run: Run | null, { connection, world, startedAt }: ReconcileContext): void {
-  const total = (name: "listed" | "missing" | "drifted") => run?.types.reduce((sum, one) => sum + one[name], 0);
+  const total = (name: "listed" | "missing" | "drifted" | "extra") =>
+    run?.types.reduce((sum, one) => sum + one[name], 0);
   logLine("connection", {
     message,
     connection_id: connection.id,
@@ -264,6 +271,7 @@ function logRun(message: string, run: Run | null, { connection, world, startedAt
     listed: total("listed"),
     missing: total("missing"),
     drifted: total("drifted"),
+    extra: total("extra"),
     recovered: run === null ? undefined : run.recovered.missing + run.recovered.drifted,
     types_left: run?.types_left.length,
     faulty_types: run?.types.filter(({ fault }) => fault !== null).map(({ type }) => type),

@@ -78,7 +78,15 @@ export function connectionRows(now: number) {
 }
 
 function lastRun(asOf: number): LastRun {
-  const compared = { listed: 12, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: asOf };
+  const compared = {
+    listed: 12,
+    missing: 0,
+    drifted: 0,
+    extra: 0,
+    fault: null,
+    is_covered: true,
+    complete_until: asOf,
+  };
   return {
     kind: "changes",
     since: asOf - 2 * HOUR_MS,
@@ -96,7 +104,7 @@ function lastRun(asOf: number): LastRun {
 }
 
 function runInProgress(asOf: number): Run {
-  const compared = { missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
+  const compared = { missing: 0, drifted: 0, extra: 0, fault: null, is_covered: true, complete_until: null };
   return {
     kind: "fill",
     since: 0,
@@ -112,6 +120,7 @@ function runInProgress(asOf: number): Run {
     account_ids: ["account"],
     types_left: ["v1/transactions", "v1/clients"],
     reading: null,
+    search: null,
     recovered: { missing: 0, drifted: 0 },
   };
 }

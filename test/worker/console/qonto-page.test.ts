@@ -107,7 +107,15 @@ describe("the page Qonto", () => {
 
   it("shows how far a reconciliation is, and what the last one found", async () => {
     const relay = new TestRelay(qontoApplication);
-    const compared = { listed: 4, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
+    const compared = {
+      listed: 4,
+      missing: 0,
+      drifted: 0,
+      extra: 0,
+      fault: null,
+      is_covered: true,
+      complete_until: null,
+    };
     const began = { kind: "changes", since: 0, as_of: relay.now - MINUTE_MS } as const;
     const run = {
       ...began,
@@ -117,6 +125,7 @@ describe("the page Qonto", () => {
       account_ids: [],
       types_left: ["v1/transactions", "v1/cards"],
       reading: null,
+      search: null,
       recovered: { missing: 0, drifted: 0 },
     } satisfies Run;
     const last = {
@@ -127,7 +136,7 @@ describe("the page Qonto", () => {
       types: [
         { ...compared, type: "v1/transactions", listed: 1_200, missing: 3, drifted: 1 },
         { ...compared, type: "v1/cards", fault: "missing scope", is_covered: false },
-        { ...compared, type: "v1/clients", fault: "it changed" },
+        { ...compared, type: "v1/clients", fault: "it changed", extra: 2 },
       ],
     } satisfies LastRun;
     await insertConnection(relay.now, {
@@ -138,10 +147,10 @@ describe("the page Qonto", () => {
     const text = await lookAt(relay);
     expect(text).toContain("now v1/transactions: 1 of 3 types, 12 items so far");
     expect(text).toContain("Qonto was not available. It is asked again in 3 min.");
-    expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted.");
+    expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted, 2 are extra.");
     expect(text).toContain("v1/cards is not covered: missing scope");
     expect(text).toContain("v1/clients was not read to its end: it changed");
-    expect(text).toContain("v1/transactions 1,200 3 1");
+    expect(text).toContain("v1/transactions 1,200 3 1 0");
   });
 
   it("shows what stopped the last work", async () => {

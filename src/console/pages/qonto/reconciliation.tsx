@@ -62,13 +62,15 @@ function Last({ id, last }: { readonly id: string; readonly last: LastRun }) {
   const { types, kind, finished_at: finishedAt } = last;
   const missing = sumOf(types, "missing");
   const drifted = sumOf(types, "drifted");
+  const extra = sumOf(types, "extra");
   const faults = types.filter(({ fault }) => fault !== null);
   return (
     <>
       <p>
         The {kind === "fill" ? "first" : "last"} one ended <Time at={finishedAt} show="relative" />.{" "}
         {counted(sumOf(types, "listed"), "item")} listed: {missing === 0 ? "none" : count(missing)}{" "}
-        {missing === 1 ? "was" : "were"} missing, {drifted === 0 ? "none" : count(drifted)} had drifted.
+        {missing === 1 ? "was" : "were"} missing, {drifted === 0 ? "none" : count(drifted)} had drifted
+        {extra === 0 ? "" : `, ${count(extra)} ${extra === 1 ? "is" : "are"} extra`}.
       </p>
       {faults.length === 0 ? null : (
         <ul class="stack">
@@ -82,7 +84,10 @@ function Last({ id, last }: { readonly id: string; readonly last: LastRun }) {
       )}
       <details id={`${id}-types`} class="stack">
         <summary>By type</summary>
-        <p class="help">Missing: the relay did not have it. Drifted: it had it in another state.</p>
+        <p class="help">
+          Missing: the relay did not have it. Drifted: it had it in another state, or it is gone at Qonto. Extra: the
+          relay has it, and Qonto does not list it.
+        </p>
         <Table caption="What the last reconciliation found, by type" columns={columns} rows={types} />
       </details>
     </>
@@ -94,8 +99,9 @@ const columns: readonly Column<ComparedType>[] = [
   { title: "Listed", kind: "figure", cell: ({ listed }) => count(listed) },
   { title: "Missing", kind: "figure", cell: ({ missing }) => count(missing) },
   { title: "Drifted", kind: "figure", cell: ({ drifted }) => count(drifted) },
+  { title: "Extra", kind: "figure", cell: ({ extra }) => count(extra) },
 ];
 
-function sumOf(types: readonly ComparedType[], key: "listed" | "missing" | "drifted"): number {
+function sumOf(types: readonly ComparedType[], key: "listed" | "missing" | "drifted" | "extra"): number {
   return types.reduce((sum, one) => sum + one[key], 0);
 }
