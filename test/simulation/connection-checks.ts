@@ -120,7 +120,7 @@ export class ConnectionChecks {
       if (status === 401 && (this.#unauthorized += 1) > MOST_UNAUTHORIZED) {
         cloud.accuse(`${this.#unauthorized} requests to Qonto are not authorized`);
       }
-      if (status === null || status >= 400) this.subscriptions.lastFailureAt = cloud.agenda.now;
+      this.subscriptions.answered(path, init, status);
     };
   }
 
