@@ -30,6 +30,8 @@ export function isListedType(type: string): type is ListedType {
 
 interface Kept {
   readonly item: Item;
+  /** False: its list does not show it, as that of the SEPA beneficiaries another one. */
+  readonly isListed: boolean;
   /** Unix milliseconds. */
   readonly changedAt: number;
 }
@@ -62,8 +64,16 @@ export class Bank {
   /** What was changed last in a time, both ends in it, whether it shows that date or not. Unix milliseconds; null: no end. */
   changedWithin(type: ListedType, from: number | null, to: number | null): Item[] {
     return [...(this.#items.get(type)?.values() ?? [])]
-      .filter(({ changedAt }) => (from === null || changedAt >= from) && (to === null || changedAt <= to))
+      .filter(
+        ({ isListed, changedAt }) =>
+          isListed && (from === null || changedAt >= from) && (to === null || changedAt <= to),
+      )
       .map(({ item }) => item);
+  }
+
+  /** One thing, whether it is listed or not. */
+  find(type: ListedType, id: string): Kept | undefined {
+    return this.#items.get(type)?.get(id);
   }
 
   /** Adds something made up, with the fields of its type, and answers it. */
@@ -90,11 +100,27 @@ export class Bank {
     this.#items.get(type)?.delete(id);
   }
 
+  /** It is there, but is not listed any more. */
+  hide(type: ListedType, id: string): void {
+    this.#setListed(type, id, false);
+  }
+
+  /** It is listed again. */
+  show(type: ListedType, id: string): void {
+    this.#setListed(type, id, true);
+  }
+
+  #setListed(type: ListedType, id: string, isListed: boolean): void {
+    const kept = this.find(type, id);
+    if (kept === undefined) throw new Error(`There is no ${type} ${id}`);
+    this.#items.get(type)?.set(id, { ...kept, isListed });
+  }
+
   #keep(type: ListedType, item: Item): Item {
     const items = this.#items.get(type) ?? new Map<string, Kept>();
     const { updated_at: date } = item;
     const changedAt = typeof date === "string" ? Date.parse(date) : this.#world.now();
-    this.#items.set(type, items.set(idOf(type, item), { item, changedAt }));
+    this.#items.set(type, items.set(idOf(type, item), { item, isListed: true, changedAt }));
     return item;
   }
 }
