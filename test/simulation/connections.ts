@@ -20,6 +20,8 @@ const CALLBACK_URL = `${RELAY_URL}/webhooks/qonto`;
 const TYPES = [
   "v1/transactions",
   "v1/clients",
+  "v1/beneficiaries",
+  "v1/products",
   "v1/client-invoices",
   "v1/memberships",
   "v1/organizations",
@@ -91,7 +93,12 @@ export class SimulatedConnections {
       randomId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, "0")}`,
       send: () => Promise.reject(new Error("Webhooks leave by the simulation")),
     });
-    this.#troubles = new QontoTroubles(this.#server.faults, (by) => this.checks.subscriptions.troubleChanges(by));
+    this.#troubles = new QontoTroubles({
+      faults: this.#server.faults,
+      onChange: (by) => this.checks.subscriptions.troubleChanges(by),
+      onBlindness: (isBlind) => this.checks.banks.blindnessChanges(isBlind),
+      listsSome: (type) => [...this.#server.banks.values()].every((bank) => bank.all(type).length > 0),
+    });
     this.#learn = (event) => {
       this.events.push(event);
       learn(event);
@@ -119,6 +126,7 @@ export class SimulatedConnections {
       this.#connected.push(connected);
       this.#changes.makeHistory(bank);
       if (chance.happens(0.5)) this.#subscribeByHand(bank);
+      if (chance.happens(0.2)) this.#tellForgotten(bank);
       this.#insert(connected);
     }
   }
@@ -126,12 +134,13 @@ export class SimulatedConnections {
   /** What happens in the banks, to the subscriptions and to Qonto, from now on. */
   plan(): void {
     const chance = this.#chance;
-    for (let many = chance.whole(2, 8); many > 0; many -= 1) this.#later(() => this.#change());
+    for (let many = chance.whole(2, 10); many > 0; many -= 1) this.#later(() => this.#change());
     for (let many = chance.pick([0, 0, 1, 1, 2, 3]); many > 0; many -= 1) this.#later(() => this.#meddle());
     for (let many = chance.pick([0, 0, 1, 1, 2]); many > 0; many -= 1) {
       const trouble = drawTrouble(chance, this.bankMs);
       this.#later(() => this.#beInTrouble(trouble));
     }
+    if (chance.happens(0.2)) this.#later(() => this.#hide());
     if (chance.happens(0.08)) this.#later(() => this.#revoke());
     if (chance.happens(0.1)) this.#later(() => this.#askForReconciliation());
     if (chance.happens(0.06)) this.#later(() => this.#disconnect());
@@ -250,6 +259,15 @@ export class SimulatedConnections {
     }
   }
 
+  /** To a subscription that the command line has made. */
+  #tellForgotten(bank: Bank): void {
+    const { type, data } = this.#changes.makeForgotten(bank);
+    const { organizationId: organization_id, membershipId: membership_id } = bank;
+    const owner = { organization_id, membership_id, clientId: exampleApplication.clientId };
+    const made = { callback_url: CALLBACK_URL, description: null, secret: BUSINESS_SECRET, types: [type] };
+    this.#send(bank, type, data, 0, [this.#server.subscribe({ ...owner, ...made })]);
+  }
+
   #change(): void {
     const connected = this.#someConnected();
     const change = this.#changes.happen(connected);
@@ -311,6 +329,15 @@ export class SimulatedConnections {
       case "by hand":
         return this.#subscribeByHand(bank);
     }
+  }
+
+  #hide(): void {
+    const show = this.#changes.hide(this.#someConnected().bank);
+    this.#open += 1;
+    this.#cloud.agenda.add(this.#chance.whole(1_000, this.bankMs), () => {
+      this.#open -= 1;
+      show();
+    });
   }
 
   #beInTrouble(trouble: Trouble): void {

@@ -31,7 +31,7 @@ function toText(resources: readonly object[], stages: readonly object[]): string
 }
 
 /** Of a resource of another type. */
-const changes = ["created", "updated"];
+const changes = ["created", "updated", "deleted"];
 
 /** An event replaces the state if it is newer: version instant, `created_at`, lifecycle rank, id. */
 function latestResources(events: readonly PlannedEvent[]): object[] {

@@ -52,7 +52,7 @@ export class SubscriptionChecks {
   troubles = 0;
   /** How many of these are not over. */
   #inTrouble = 0;
-  lastFailureAt = -Infinity;
+  #lastFailureAt = -Infinity;
   readonly #ends: SubscriptionEnds;
   readonly #own = new Set<string>();
   /** Organizations that an operator disconnects. */
@@ -77,6 +77,12 @@ export class SubscriptionChecks {
   troubleChanges(by: 1 | -1): void {
     this.troubles += 1;
     this.#inTrouble += by;
+  }
+
+  /** A request has got its answer; null: there was none. That a subscription has vanished is an answer like others. */
+  answered(path: string, { method }: RequestInit, status: number | null): void {
+    const isVanished = status === 404 && method === "GET" && PATH.test(path);
+    if (!isVanished && (status === null || status >= 400)) this.#lastFailureAt = this.#ends.cloud.agenda.now;
   }
 
   isPointedElsewhere(id: string): void {
@@ -165,7 +171,7 @@ export class SubscriptionChecks {
     // One that was not noted is found by the list alone, which may be wrong.
     const isKnown = isNoted || this.troubles === 0;
     if (before.good.some(isOf) && isKnown && !isOutdated) this.#ends.cloud.accuse("A second subscription is created");
-    if (isNoted && !before.delivering.some(isOf)) this.#expectReconciliation(made.organization_id, before);
+    if (isNoted && !before.delivering.some(isOf)) this.#expectReconciliation(made, before);
   }
 
   #judgeDeleted({ id, organization_id }: Subscription, { delivering }: Before): void {
@@ -182,20 +188,27 @@ export class SubscriptionChecks {
     return this.#ends.db.query(sql, organizationId).length > 0;
   }
 
-  /** What was missed while there was no subscription is found at once, if nothing goes wrong, and no run is in progress. */
-  #expectReconciliation(organizationId: string, { disturbances }: Before): void {
+  /** It is told, and what was missed meanwhile is found at once, if nothing goes wrong, and no run is in progress. */
+  #expectReconciliation({ id, organization_id }: Subscription, { disturbances }: Before): void {
     const { cloud, db, isRevoked } = this.#ends;
     const { troubles } = this;
     const at = cloud.agenda.now;
     const sql = "SELECT reconciliation, reconciled_until FROM connections WHERE organization_id = ?1";
-    const [{ reconciliation } = {}] = db.query(sql, organizationId);
+    const [{ reconciliation } = {}] = db.query(sql, organization_id);
     // A trouble may be one of a path that the reconciliation comes to later: then it leaves Qonto alone for minutes.
-    if (this.#inTrouble > 0 || at - this.lastFailureAt < LONGEST_PAUSE_MS || reconciliation !== null) return;
+    if (this.#inTrouble > 0 || at - this.#lastFailureAt < LONGEST_PAUSE_MS || reconciliation !== null) return;
     cloud.agenda.add(FOUND_WITHIN_MS, () => {
-      if (cloud.disturbances > disturbances || this.troubles > troubles || isRevoked(organizationId)) return;
-      const [row] = db.query(sql, organizationId);
-      if (row === undefined || Number(row["reconciled_until"] ?? 0) >= at - CLOCK_STEP_MS) return;
+      if (cloud.disturbances > disturbances || this.troubles > troubles || isRevoked(organization_id)) return;
+      const [row] = db.query(sql, organization_id);
+      if (row === undefined) return;
+      if (!this.#isToldRestored(id)) cloud.accuse(`Subscription ${id} was restored, and that is not told`);
+      if (Number(row["reconciled_until"] ?? 0) >= at - CLOCK_STEP_MS) return;
       cloud.accuse("A subscription was restored, and what was missed is not looked for");
     });
+  }
+
+  #isToldRestored(id: string): boolean {
+    const sql = `SELECT 1 FROM events WHERE type = 'relay.subscription.restored' AND body ->> '$.data.subscription_id' = ?1`;
+    return this.#ends.db.query(sql, id).length > 0;
   }
 }

@@ -78,6 +78,12 @@ export const connectionFaults: readonly DeliberateFault[] = [
     to: `reconciliation_due_at = ifnull(reconciliation_due_at, ?6)`,
   },
   {
+    title: "A restored subscription is not told",
+    file: "src/store/connection-subscriptions.ts",
+    from: `await writeAll(db, { noted, told });`,
+    to: `await writeAll(db, { noted });`,
+  },
+  {
     title: "A reconciliation notes how far it is before it records what it found",
     file: "src/connection/reconcile.ts",
     from: `if (!(await recordPage(`,

@@ -102,9 +102,18 @@ export class Bank {
 
   /** It is there, but is not listed any more. */
   hide(type: ListedType, id: string): void {
+    this.#setListed(type, id, false);
+  }
+
+  /** It is listed again. */
+  show(type: ListedType, id: string): void {
+    this.#setListed(type, id, true);
+  }
+
+  #setListed(type: ListedType, id: string, isListed: boolean): void {
     const kept = this.find(type, id);
     if (kept === undefined) throw new Error(`There is no ${type} ${id}`);
-    this.#items.get(type)?.set(id, { ...kept, isListed: false });
+    this.#items.get(type)?.set(id, { ...kept, isListed });
   }
 
   #keep(type: ListedType, item: Item): Item {
