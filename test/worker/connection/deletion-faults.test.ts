@@ -207,7 +207,7 @@ describe("while Qonto cannot be asked for one", () => {
     const { relay, id, gone } = scene;
     const { reconciledUntil } = await connectionOf(id);
     relay.qonto.faults.paths.set(`${CLIENTS.path}/${gone[1]}`, { status: 500 });
-    for (let runs = 0; runs < 100 && (await resultOf(id))?.fault == null; runs += 1) {
+    for (let runs = 0; runs < 100 && !(await resultOf(id))?.fault; runs += 1) {
       await failedRun(scene);
       relay.passSeconds(60);
     }
