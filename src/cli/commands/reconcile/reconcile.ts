@@ -1,5 +1,5 @@
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
-import { findOrganization, listableTypes } from "../../../reconciliation/listings.ts";
+import { fetchOrganization, listableTypes } from "../../../reconciliation/listings.ts";
 import { defineCommand } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { Fault, wrongUsage } from "../../fault.ts";
@@ -42,7 +42,7 @@ twice.`,
     const signing = { source: "business", remedy: "--apply needs it." } as const;
     const receiver = apply ? { relay, world, ...signingSecret(context.settings, relay.url, signing) } : null;
     const qonto = openQonto({ spacingMs: SPACING_MS });
-    const organization = await findOrganization(qonto);
+    const organization = await fetchOrganization(qonto);
     const asOf = instantOf(qonto.answeredAtMs ?? world.now());
 
     const reports: TypeReport[] = [];
