@@ -5,14 +5,14 @@ import {
   DIGEST_CHARACTERS,
   IncompleteListing,
   type Reading,
-  type Step,
+  type PageOutcome,
   afterMissingPage,
-  afterPage,
+  afterReadPage,
   inShorterTimes,
   requestOf,
 } from "./reading.ts";
 
-export interface PageRead extends Pick<Step, "next" | "again"> {
+export interface PageRead extends Pick<PageOutcome, "next" | "again"> {
   /** Items that the reading has not had before. */
   readonly fresh: readonly Item[];
 }
@@ -34,7 +34,7 @@ export async function readPage(reading: Reading, qonto: QontoClient): Promise<Pa
     const { items, total, nextPage } = page;
     if (isListedByTime(type) && total !== null && total > MOST_RESULTS) throw new TooManyResults();
     const digests = await Promise.all(items.map((one) => digestOf(idOf(type, one))));
-    const { fresh, next, again } = afterPage(reading, { digests, total, nextPage });
+    const { fresh, next, again } = afterReadPage(reading, { digests, total, nextPage });
     return { fresh: items.filter((_one, index) => fresh.includes(index)), next, again };
   } catch (error) {
     const shorter = isTooMuch(error) ? inShorterTimes(reading) : null;

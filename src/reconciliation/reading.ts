@@ -131,7 +131,7 @@ function isoOf(ms: number): string {
 }
 
 /** What follows a page. */
-export interface Step {
+export interface PageOutcome {
   /** Indices of the items that this reading has not had before. */
   readonly fresh: readonly number[];
   /** Null: everything was read. */
@@ -144,10 +144,10 @@ export interface Step {
  * A list is read again while it shows fewer items than Qonto counts: where items tie in its order, or move while it is read, a
  * page repeats one and leaves out another. One that becomes shorter each time is then read in shorter times, if it can be.
  */
-export function afterPage(
+export function afterReadPage(
   reading: Reading,
   { digests, total, nextPage }: Pick<Page<unknown>, "total" | "nextPage"> & { readonly digests: readonly string[] },
-): Step {
+): PageOutcome {
   const { list } = reading;
   let seen = digestsOf(list.seen);
   let before = digestsOf(reading.before);
@@ -179,14 +179,14 @@ export function afterPage(
 }
 
 /** After the page that was to be read is not there any more. One that was promised is gone because the list became shorter. */
-export function afterMissingPage(reading: Reading): Step {
+export function afterMissingPage(reading: Reading): PageOutcome {
   const { list } = reading;
   if (list.promisedBy === null) return { fresh: [], ...afterLastPage(reading) };
   const before = textOf(digestsOf(reading.before + list.seen), MOST_DIGESTS);
   return { fresh: [], ...afterLastPage({ ...reading, before, list: { ...list, seen: "", hasShrunk: true } }) };
 }
 
-function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
+function afterLastPage(reading: Reading): Omit<PageOutcome, "fresh"> {
   const { reads, expected, hasShrunk, seen } = reading.list;
   const count = seen.length / DIGEST_CHARACTERS;
   if (expected === null || (!hasShrunk && count >= expected)) return { next: nextList(reading), again: null };
