@@ -6,7 +6,7 @@ import { byId } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
 import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from "../qonto/api-client.ts";
 import { type Item, idOf } from "../reconciliation/compare.ts";
-import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
+import { fetchOrganization, listableTypes } from "../reconciliation/listings.ts";
 import { readPage } from "../reconciliation/read-page.ts";
 import { IncompleteListing, type Reading, beginReading, withoutAccount } from "../reconciliation/reading.ts";
 import type { Connection } from "../store/connections.ts";
@@ -122,7 +122,7 @@ async function begin(context: ReconcileContext): Promise<Run> {
 
 function askForOrganization({ qonto, budget }: ReconcileContext) {
   budget.requests -= 1;
-  return findOrganization(qonto);
+  return fetchOrganization(qonto);
 }
 
 async function readNextPage(run: Run, type: string, context: ReconcileContext): Promise<Run> {
