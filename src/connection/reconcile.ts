@@ -87,7 +87,10 @@ class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-/** Begins a run, reads its next page, or searches for what a list lacks. What it returns has been written down, or costs little. */
+/**
+ * Begins a run, reads its next page, or searches for what a list lacks. What it returns has been written down, but for the end of a
+ * search.
+ */
 async function readOn(run: Run | null, context: ReconcileContext): Promise<Run> {
   if (run === null) return begin(context);
   const { types_left, reading, search } = run;
