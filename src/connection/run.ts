@@ -71,7 +71,7 @@ const run = z.object({
   /** How far that one has been read; null: not at all. */
   reading: readingSchema.nullable(),
   /** Null until its list has been read to its end. */
-  search: search.nullable().default(null),
+  search: search.nullable(),
   /** What it has sent to the destinations. */
   recovered: differences,
 });

@@ -2,11 +2,6 @@ import { z } from "zod";
 import { type QontoClient, QontoRefusal } from "../qonto/api-client.ts";
 import { item, listingOf } from "./listings.ts";
 
-/** Whether Qonto can be asked for one resource of a type, to learn that it is gone. */
-export function canLookUp(type: string): boolean {
-  return listingOf(type)?.one !== undefined;
-}
-
 /** What the lookups of one reading go by. */
 interface Beginning {
   readonly type: string;
@@ -16,7 +11,7 @@ interface Beginning {
   readonly isReliable: boolean | null;
 }
 
-/** Asks Qonto for resources that its list lacks, by their ids. Throws QontoUnavailable, and QontoRefusal for a 401. */
+/** Asks Qonto for resources that its list lacks, by their ids, where it shows them so. Throws QontoUnavailable, and QontoRefusal for a 401. */
 export class LookUps {
   /** Whether a 404 says that a resource is gone: a listed one was found in the same way. Null: not known yet. */
   isReliable: boolean | null;

@@ -45,7 +45,7 @@ export const readingSchema = z.object({
   /** Why the list cannot be read whole; null while that is not known. */
   fault: z.string().nullable(),
   /** Id of an item that was listed lately; null: none was. */
-  latestId: z.string().nullable().default(null),
+  latestId: z.string().nullable(),
 });
 
 /** How far the lists of a type have been read. It is plain JSON, so that a later run can go on. */

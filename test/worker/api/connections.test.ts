@@ -87,6 +87,7 @@ describe("connections", () => {
       account_ids: ["account-1"],
       types_left: ["v1/cards"],
       reading: null,
+      search: null,
       recovered: { missing: 0, drifted: 0 },
     };
     const last = {
