@@ -15,7 +15,9 @@ export interface Config {
   readonly encryptionKeys: readonly string[];
   /** ENCRYPTION_KEYS and then the admin token, without those that are not accepted. Without any nothing is encrypted. */
   readonly trustedKeys: readonly string[];
-  /** Keys that give the secrets of the relay's own subscriptions; empty when no application at Qonto is set. */
+  /** Whether an application at Qonto is set, also while a variable of the connection cannot be read. */
+  readonly isApplication: boolean;
+  /** Those of the trusted keys that give the relay's own subscriptions their secrets: without an application none. */
   readonly subscriptionKeys: readonly string[];
   readonly signatureToleranceSeconds: number;
   readonly maxBodyBytes: number;
@@ -78,12 +80,12 @@ const text = z
   .default("")
   .transform((value) => String(value).trim());
 
-const list = text.transform((joined) =>
-  joined
-    .split(",")
-    .map((secret) => secret.trim())
-    .filter(isSet),
-);
+const list = text.transform(itemsOf);
+
+function itemsOf(joined: string): string[] {
+  const items = joined.split(",").map((item) => item.trim());
+  return items.filter(isSet);
+}
 
 const wholeNumber = (defaultValue: number, minimum: number, maximum: number) =>
   text
@@ -99,6 +101,7 @@ const RETRY_HORIZON_DAYS = 7;
 const variables = z.object({
   QONTO_WEBHOOK_SECRETS: list,
   QONTO_CLIENT_ID: text,
+  QONTO_CLIENT_SECRET: text,
   QONTO_ONBOARDING_SECRETS: list,
   ENCRYPTION_KEYS: list,
   ADMIN_TOKEN: text,
@@ -128,10 +131,9 @@ const applicationVariables = z
       .transform((name) => name || "production")
       .pipe(z.enum(["production", "sandbox"], 'must be "production" or "sandbox"')),
     QONTO_STAGING_TOKEN: text,
-    QONTO_TYPES: list.refine(
-      (types) => types.every(isType),
-      "must be event types, as v1/transactions, separated by commas",
-    ),
+    QONTO_TYPES: text
+      .refine(isTypesOrEmpty, "must be event types, as v1/transactions, separated by commas")
+      .transform((joined) => [...new Set(itemsOf(joined))]),
     QONTO_BACKFILL_DAYS: wholeNumber(90, 1, 3_650),
     QONTO_API_URL: text.refine(isUrlOrEmpty, "must be an http or https URL"),
     QONTO_OAUTH_URL: text.refine(isUrlOrEmpty, "must be an http or https URL"),
@@ -145,8 +147,15 @@ const applicationVariables = z
     }
   });
 
-function isType(text: string): boolean {
-  return /^v\d+\/[a-z\d-]+$/.test(text);
+/** Whether a variable is one of the connection's, so that its fault stops the connection. */
+export function isOfApplication({ variable }: ConfigFault): boolean {
+  return Object.hasOwn(applicationVariables.shape, variable);
+}
+
+/** They need not be in the catalogue: Qonto adds types. */
+function isTypesOrEmpty(joined: string): boolean {
+  const types = itemsOf(joined);
+  return joined === "" || (types.length > 0 && types.every((type) => /^v\d+\/[a-z\d-]+$/.test(type)));
 }
 
 function isUrlOrEmpty(text: string): boolean {
@@ -185,8 +194,8 @@ function withoutSlash(url: string): string {
   return url.replace(/\/+$/, "");
 }
 
-/** A token of this length cannot be guessed at the speed of a network. */
-const ADMIN_TOKEN_CHARACTERS = 32;
+/** A token or a key of this length cannot be guessed at the speed of a network. */
+const SECRET_CHARACTERS = 32;
 
 /** Throws ConfigError. */
 export function parseConfig(given: object): Config {
@@ -196,8 +205,8 @@ export function parseConfig(given: object): Config {
   const isLocal = values.ALLOW_PRIVATE_DESTINATIONS;
   /** Secrets that are published in this repository are for local development only. */
   const counts = (secret: string) => isLocal || !secret.startsWith("local-");
-  const isLongEnough = isLocal || values.ADMIN_TOKEN.length >= ADMIN_TOKEN_CHARACTERS;
-  const adminToken = isLongEnough && counts(values.ADMIN_TOKEN) ? values.ADMIN_TOKEN : "";
+  const isLongEnough = (secret: string) => isLocal || secret.length >= SECRET_CHARACTERS;
+  const adminToken = isLongEnough(values.ADMIN_TOKEN) && counts(values.ADMIN_TOKEN) ? values.ADMIN_TOKEN : "";
   const trustedKeys = [...values.ENCRYPTION_KEYS.filter(counts), adminToken].filter(isSet);
   const allKeys = [...trustedKeys, ...values.ENCRYPTION_KEYS, values.ADMIN_TOKEN].filter(isSet);
   const secrets = {
@@ -205,15 +214,18 @@ export function parseConfig(given: object): Config {
     onboarding: values.QONTO_ONBOARDING_SECRETS.filter(counts),
   };
   const application = parseApplication(given, isLocal);
-  const isApplication = values.QONTO_CLIENT_ID !== "";
+  const isApplication = values.QONTO_CLIENT_ID !== "" || values.QONTO_CLIENT_SECRET !== "";
+  // A guessed key would sign events: one that is short only encrypts, as it always has.
+  const subscriptionKeys = isApplication ? trustedKeys.filter(isLongEnough) : [];
   const isUncounted = (name: (typeof secretLists)[number]) => !values[name].every(counts);
   return {
     secrets,
     adminToken,
     encryptionKeys: [...new Set(allKeys)],
     trustedKeys,
-    // Also while another variable of the connection cannot be read: no webhook depends on it.
-    subscriptionKeys: isApplication ? trustedKeys : [],
+    isApplication,
+    // Also while a variable of the connection cannot be read: no webhook depends on it.
+    subscriptionKeys,
     signatureToleranceSeconds: values.SIGNATURE_TOLERANCE_SECONDS,
     maxBodyBytes: values.MAX_BODY_BYTES,
     retentionDays: values.RETENTION_DAYS,
@@ -225,6 +237,7 @@ export function parseConfig(given: object): Config {
       // A relay that is an application of Qonto's makes the secrets of its subscriptions itself.
       ...(values.QONTO_WEBHOOK_SECRETS.length > 0 || isApplication ? [] : [fault("QONTO_WEBHOOK_SECRETS", NOT_SET)]),
       ...(adminToken === "" ? [fault("ADMIN_TOKEN", whyRefused(values.ADMIN_TOKEN, isLongEnough))] : []),
+      ...(isApplication && subscriptionKeys[0] !== trustedKeys[0] ? [fault("ENCRYPTION_KEYS", SHORT_FIRST_KEY)] : []),
       // Such an entry gives nobody access, and unlike other variables that cannot be read it stops no webhook.
       ...(values.CONSOLE_FULL_ACCESS_EMAILS.every(isEmailOrDomain)
         ? []
@@ -240,6 +253,10 @@ const BEGINS_WITH_LOCAL = "begins with local-, which counts only with ALLOW_PRIV
 
 const NOT_SET = "is not set";
 
+const SHORT_FIRST_KEY =
+  `begins with a key of fewer than ${SECRET_CHARACTERS} characters, from which no subscription's secret is derived: ` +
+  "put a longer one first, and keep this one behind it";
+
 const FULL_ACCESS_FORM =
   "must be e-mail addresses and domains, as ada@example.com and @example.com, separated by commas";
 
@@ -254,9 +271,11 @@ function toAddress(entry: string): string {
   return lower.includes("@") ? lower : `@${lower}`;
 }
 
-function whyRefused(token: string, isLongEnough: boolean): string {
+function whyRefused(token: string, isLongEnough: (secret: string) => boolean): string {
   if (token === "") return NOT_SET;
-  return isLongEnough ? BEGINS_WITH_LOCAL : `is too short: it must have at least ${ADMIN_TOKEN_CHARACTERS} characters`;
+  return isLongEnough(token)
+    ? BEGINS_WITH_LOCAL
+    : `is too short: it must have at least ${SECRET_CHARACTERS} characters`;
 }
 
 function fault(variable: string, message: string): ConfigFault {

@@ -4,6 +4,7 @@ import {
   type ConfigFault,
   type ConnectableConfig,
   isConnectable,
+  isOfApplication,
   parseConfig,
 } from "./config.ts";
 import type { QueueMessage } from "./messages.ts";
@@ -11,7 +12,7 @@ import { logFailure } from "./platform/log.ts";
 import { type Database, openDatabase } from "./store/database.ts";
 import type { Timers } from "./platform/timeout.ts";
 
-export { type Config, type ConnectableConfig, isConnectable };
+export { type Config, type ConnectableConfig, isConnectable, isOfApplication };
 
 /**
  * Bindings and variables as `wrangler.toml`, `.dev.vars` and secrets give them. The names are a contract with operators. The

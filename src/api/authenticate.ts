@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { type Config, ConfigError, type ConfigFault } from "../config.ts";
 import { type Env, readConfig } from "../env.ts";
+import { digestOf } from "../platform/digest.ts";
 import { equalInConstantTime, hmacSha256, verifyHmacSha256, withPrefix } from "../platform/hmac.ts";
 import type { World } from "../platform/world.ts";
 import { type NamedToken, findToken, findTokenByDigest, noteUse } from "../store/tokens.ts";
@@ -86,11 +87,6 @@ export function adminTokenOf(env: Env): string {
 
 function notConfigured(faults: readonly ConfigFault[]) {
   return refuse("not_configured", { detail: `${faults.map(({ message }) => message).join("; ")}.` });
-}
-
-/** Hex SHA-256 of a token: D1 stores nothing else of it. */
-export async function digestOf(token: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))).toHex();
 }
 
 const PREFIX = "qrt_";

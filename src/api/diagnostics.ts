@@ -1,4 +1,5 @@
 import { type Counts, sumOf } from "../domain/counters.ts";
+import { isoTime } from "../domain/instant.ts";
 import { type Env, readConfig } from "../env.ts";
 import type { CanaryMessage } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
@@ -13,7 +14,7 @@ import { readTrafficRow, trafficSince } from "../store/traffic.ts";
 import { defineRoute } from "./define-route.ts";
 import { type QueueName, readQueues } from "./queue-metrics.ts";
 import type { OperatorApi } from "./requests.ts";
-import { isoTime, json, show } from "./responses.ts";
+import { json, show } from "./responses.ts";
 import { diagnostics, exampleDiagnostics, sentCanary } from "./schemas/diagnostics.ts";
 
 const DAY_MS = 86_400_000;
@@ -118,6 +119,7 @@ function describeConfiguration(env: Env) {
     signatureToleranceSeconds,
     allowPrivateDestinations,
     qontoEnvironment: qonto?.environment ?? null,
+    qontoTypes: qonto?.types ?? null,
   };
 }
 

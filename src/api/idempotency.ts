@@ -1,13 +1,13 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { readConfig } from "../env.ts";
+import { digestOf } from "../platform/digest.ts";
 import { hmacSha256 } from "../platform/hmac.ts";
 import { logFailure } from "../platform/log.ts";
 import { encrypt, decrypt } from "../platform/encryption.ts";
 import type { World } from "../platform/world.ts";
 import type { Database } from "../store/database.ts";
 import { claimKey, endLease, freeKey, keepAnswer } from "../store/idempotency-keys.ts";
-import { digestOf } from "./authenticate.ts";
 import { refuse } from "./refusals.ts";
 import { type OperatorEnv, invalidRequest } from "./requests.ts";
 

@@ -1,11 +1,12 @@
 import type { z } from "@hono/zod-openapi";
 import type { ConfigFault } from "../config.ts";
+import { isBehind } from "../domain/connection.ts";
+import { isoTime } from "../domain/instant.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import type { ConnectionHealth } from "../store/connection-health.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
-import { isoTime } from "./responses.ts";
 import { checkNames, type health } from "./schemas/health.ts";
 
 export type Health = z.input<typeof health>;
@@ -29,11 +30,8 @@ const LONGEST_OPEN_CIRCUIT_SECONDS = 3_600;
 /** A full database takes no event. A fifth of it leaves the operator time to act. */
 const LARGEST_DATABASE_BYTES = 0.8 * MOST_DATABASE_BYTES;
 
-/** Subscriptions are compared every quarter of an hour: four times Qonto did not let the relay restore it. */
-const LONGEST_MISSING_MS = 3_600_000;
-
-/** Reconciliation runs every hour. */
-const LONGEST_UNRECONCILED_MS = 6 * 3_600_000;
+/** Subscriptions are compared every quarter of an hour: four times Qonto did not let the relay look, or restore one. */
+const LONGEST_UNSUBSCRIBED_MS = 3_600_000;
 
 /** Older dead letters no longer count. */
 const RECENT_DEAD_LETTERS_MS = 3_600_000;
@@ -142,15 +140,18 @@ function checkConnections(connections: readonly ConnectionHealth[], now: number)
 
 /** What is wrong with a connection, and what to do; null: nothing. */
 function faultOfConnection(connection: ConnectionHealth, now: number): string | null {
-  const { id, status, connectedAt, missingSince, reconciledUntil } = connection;
+  const { id, status, connectedAt, missingSince, checkedAt, reconciledUntil } = connection;
   if (status !== "connected") {
     return `The connection ${id} is ${status}: connect it again on ${QONTO_PAGE}.`;
   }
-  if (missingSince !== null && now - missingSince > LONGEST_MISSING_MS) {
+  if (missingSince !== null && now - missingSince > LONGEST_UNSUBSCRIBED_MS) {
     return `A subscription of ${id} has been missing for ${secondsBetween(missingSince, now)} s: ${PAGE_SAYS_WHY}`;
   }
-  // One that was connected again catches up first.
-  if (now - Math.max(reconciledUntil ?? 0, connectedAt) > LONGEST_UNRECONCILED_MS) {
+  if (checkedAt !== null && now - Math.max(checkedAt, connectedAt) > LONGEST_UNSUBSCRIBED_MS) {
+    const seconds = secondsBetween(checkedAt, now);
+    return `The last check of the subscriptions of ${id} that succeeded was ${seconds} s ago: ${PAGE_SAYS_WHY}`;
+  }
+  if (isBehind(connection, now)) {
     const until = reconciledUntil === null ? "not complete yet" : `complete only up to ${isoTime(reconciledUntil)}`;
     return `The state of the organization of ${id} is ${until}: ${PAGE_SAYS_WHY}`;
   }

@@ -1,11 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { isoTime } from "../domain/instant.ts";
 import { pageOf } from "../platform/page.ts";
 import { pageOfSchema } from "./schemas/common.ts";
-
-/** ISO 8601 of Unix milliseconds. */
-export function isoTime(at: number): string {
-  return new Date(at).toISOString();
-}
 
 /** An answer of an operation, for its definition. */
 export function json<Schema extends z.ZodType>(schema: Schema, description: string, example: z.input<Schema>) {

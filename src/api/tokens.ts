@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { readConfig } from "../env.ts";
+import { digestOf } from "../platform/digest.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 import type { World } from "../platform/world.ts";
 import { type NamedToken, deleteToken, findToken, insertToken, listTokens } from "../store/tokens.ts";
 import { audited } from "./actions/audited.ts";
-import { digestOf, makeTokenText } from "./authenticate.ts";
+import { makeTokenText } from "./authenticate.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
 import { type ActionContext, type OperatorApi, encodeCursor, existing, invalidRequest, paging } from "./requests.ts";

@@ -1,5 +1,6 @@
-import { logLine } from "../platform/log.ts";
+import { digestOf } from "../platform/digest.ts";
 import { decrypt, encrypt } from "../platform/encryption.ts";
+import { logLine } from "../platform/log.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 import { QontoClient, QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
 import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
@@ -46,6 +47,7 @@ export async function beginAuthorization(
   { redirectUri, owner }: Begin,
 ): Promise<{ readonly url: string }> {
   const [state, verifier] = [randomText(world), randomText(world)];
+  // D1 has nothing else of what is secret and need not be read again.
   const digest = await digestOf(state);
   await recordAuthorization(env.DB, {
     state: digest,
@@ -195,9 +197,4 @@ async function save(
 
 function randomText({ randomBytes }: Pick<ConnectionContext["world"], "randomBytes">): string {
   return randomBytes(RANDOM_BYTES).toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-/** Hex SHA-256: D1 has nothing else of what is secret and need not be read again. */
-async function digestOf(text: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
 }

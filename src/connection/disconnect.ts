@@ -80,18 +80,16 @@ async function removeSubscriptions(
     for (const one of own) await atQonto.delete(one.id);
     return own.length;
   } catch (error) {
-    if (isShutOut(error, connection, context)) return 0;
-    if (isOfQonto(error)) return "unavailable";
+    if (isShutOut(error)) return 0;
+    if (isWorthRepeating(error)) return "unavailable";
     throw error;
   }
 }
 
-/** A refusal of an access token that has ended says nothing: Qonto may only have failed to refresh it. */
-function isShutOut(error: unknown, { accessExpiresAt }: Connection, { world }: ConnectionContext): boolean {
-  if (error instanceof UndecryptableTokens) return true;
-  return error instanceof QontoRefusal && [401, 403].includes(error.status) && world.now() < accessExpiresAt;
+function isShutOut(error: unknown): boolean {
+  return error instanceof UndecryptableTokens || (error instanceof QontoRefusal && [401, 403].includes(error.status));
 }
 
-function isOfQonto(error: unknown): boolean {
+function isWorthRepeating(error: unknown): boolean {
   return [QontoRefusal, QontoUnavailable, OutOfBudget, ConnectionFault].some((kind) => error instanceof kind);
 }

@@ -11,7 +11,7 @@ import {
 } from "../store/connections.ts";
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
 import { noticeGaps } from "./gaps.ts";
-import { isReconciliationDue, reconcileConnection } from "./reconcile.ts";
+import { reconcileConnection } from "./reconcile.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
 import { keepTokens, loseConnection } from "./tokens.ts";
 
@@ -24,31 +24,32 @@ const MOST_REQUESTS = 60;
 /** The last request of a run takes up to 10 s, D1 may stall for longer. */
 const LEASE_MS = 90_000;
 
-/** Two hundred answers of 401 in an hour make Qonto throttle everything. */
-const REFUSED_PAUSE_MS = 15 * 60_000;
+const MS_PER_MINUTE = 60_000;
 
-/** After an answer that did not come, or asked to wait: until the next run, and not as long as a broken proxy may ask for. */
-const SHORTEST_PAUSE_MS = 30_000;
-const LONGEST_PAUSE_MS = 3_600_000;
+/** Two hundred answers of 401 in an hour make Qonto throttle everything. */
+const REFUSED_PAUSE_MS = 15 * MS_PER_MINUTE;
+
+/** While Qonto is not available: until the next run, then longer. */
+const PAUSES_MINUTES = [0.5, 1, 3, 7];
+const LONGEST_PAUSE_MINUTES = 15;
+
+/** Qonto's longest limit counts requests of an hour. A broken proxy may ask for years. */
+const LONGEST_ASKED_PAUSE_MS = 60 * MS_PER_MINUTE;
 
 const REVOKED = "The consent was withdrawn at Qonto. Connect the organization again.";
 const OWN_FAULT = "The relay failed to look after the connection: its log says why.";
 
-/** What is done for a connection with valid tokens, in this order, each with the connection as the one before has left it. */
+/** What is done for a connection with valid tokens. Each gets the connection as the one before has left it. */
 interface Step {
   /** Begins the sentence about its failure, which stays until the step is taken again. */
   readonly name: string;
-  readonly isDue: (connection: Connection, now: number) => boolean;
+  readonly dueAt: (connection: Connection) => number;
   readonly run: (connection: Connection, context: LookAfterContext, budget: Budget) => Promise<unknown>;
 }
 
 const steps: readonly Step[] = [
-  {
-    name: "Subscriptions",
-    isDue: ({ subscriptionsDueAt }, now) => now >= subscriptionsDueAt,
-    run: checkSubscriptions,
-  },
-  { name: "Reconciliation", isDue: isReconciliationDue, run: reconcileConnection },
+  { name: "Subscriptions", dueAt: ({ subscriptionsDueAt }) => subscriptionsDueAt, run: checkSubscriptions },
+  { name: "Reconciliation", dueAt: ({ reconciliationDueAt }) => reconciliationDueAt, run: reconcileConnection },
 ];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
@@ -96,17 +97,25 @@ async function lookAfter(listed: Connection, context: LookAfterContext, until: n
   }
 }
 
-function isDue(step: Step, connection: Connection, now: number): boolean {
-  return connection.status === "connected" && now >= connection.pausedUntil && step.isDue(connection, now);
+/** Not while tokens are being refreshed: Qonto may no longer take the access token, and `paused_until` belongs to the attempt. */
+function isDue({ dueAt }: Step, connection: Connection, now: number): boolean {
+  const { status, refreshAttemptedAt, pausedUntil } = connection;
+  return status === "connected" && refreshAttemptedAt === null && now >= Math.max(pausedUntil, dueAt(connection));
+}
+
+/** Whether a sentence tells a failure of this step. */
+function isOf({ name }: Step, error: string | null): boolean {
+  return error?.startsWith(name) ?? false;
 }
 
 /** Returns what the operator is told; null: all is well. */
 async function takeSteps(claimed: Connection, context: LookAfterContext, budget: Budget): Promise<string | null> {
   const { env, world } = context;
-  const isOf = (step: Step, error: string | null) => error?.startsWith(step.name) ?? false;
   let lastError = steps.some((step) => isOf(step, claimed.lastError)) ? claimed.lastError : null;
+  // The one that failed last comes last: it may fail for ever, and pause the connection each time.
+  const inTurn = steps.toSorted((one, other) => Number(isOf(one, lastError)) - Number(isOf(other, lastError)));
   let connection: Connection | null = claimed;
-  for (const step of steps) {
+  for (const step of inTurn) {
     if (connection === null || !hasBudget(budget, world.now()) || !isDue(step, connection, world.now())) continue;
     const error = await take(step, connection, context, budget);
     if (error !== null || isOf(step, lastError)) lastError = error;
@@ -126,12 +135,10 @@ async function take(
     await step.run(connection, context, budget);
     return null;
   } catch (error) {
-    const { env, world } = context;
-    const pauseMs = pauseAfter(error);
-    if (pauseMs > 0) await pauseConnection(env.DB, connection.id, world.now() + pauseMs);
     const isTold =
       error instanceof QontoRefusal || error instanceof QontoUnavailable || error instanceof ConnectionFault;
     if (!isTold) throw error;
+    await pauseAfter(error, step, connection, context);
     logLine("connection", {
       message: "step.failed",
       connection_id: connection.id,
@@ -143,10 +150,23 @@ async function take(
   }
 }
 
-/** For how long Qonto is left alone. */
-function pauseAfter(error: unknown): number {
-  if (error instanceof QontoRefusal && error.status === 401) return REFUSED_PAUSE_MS;
+/** Leaves Qonto alone for a while. A step that has put itself off, and is due no longer, leaves the others their turn. */
+async function pauseAfter(
+  error: Error,
+  step: Step,
+  { id }: Connection,
+  { env, world }: LookAfterContext,
+): Promise<void> {
+  const connection = await findConnection(env.DB, id);
+  if (connection === null || !isDue(step, connection, world.now())) return;
+  const pauseMs = pauseMsAfter(error, connection.stepFailures);
+  if (pauseMs > 0) await pauseConnection(env.DB, id, world.now() + pauseMs);
+}
+
+/** `failures`: how many came before it, in a row. */
+function pauseMsAfter(error: Error, failures: number): number {
+  if (error instanceof QontoRefusal) return REFUSED_PAUSE_MS;
   if (!(error instanceof QontoUnavailable)) return 0;
-  const askedMs = 1000 * (error.retryAfterSeconds ?? 0);
-  return Math.min(Math.max(askedMs, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
+  const askedMs = Math.min(1000 * (error.retryAfterSeconds ?? 0), LONGEST_ASKED_PAUSE_MS);
+  return Math.max((PAUSES_MINUTES[failures] ?? LONGEST_PAUSE_MINUTES) * MS_PER_MINUTE, askedMs);
 }

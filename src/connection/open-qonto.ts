@@ -1,12 +1,15 @@
-import { QontoClient, QontoRefusal } from "../qonto/api-client.ts";
+import { QontoClient, QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
 import type { Connection } from "../store/connections.ts";
 import type { ConnectionContext } from "./context.ts";
 import { stagingHeader } from "./oauth.ts";
 import { accessTokenOf, refreshTokens } from "./tokens.ts";
 
+const NOT_REPLACED = "the access token is not valid any more, and its replacement is not there yet.";
+
 /**
- * Qonto's API as a connected organization sees it. The first 401 has the tokens refreshed, and that call repeated once. A
- * further one is thrown, as is every other refusal; beside the client's errors there is ConnectionFault.
+ * Qonto's API as a connected organization sees it. The first 401 has the tokens refreshed, and that call repeated once; while they
+ * cannot be, Qonto counts as unavailable. A further one is thrown, as is every other refusal; beside the client's errors there is
+ * ConnectionFault.
  */
 export function openQonto(connection: Connection, context: ConnectionContext): QontoClient {
   const { qonto: application } = context.config;
@@ -26,7 +29,8 @@ export function openQonto(connection: Connection, context: ConnectionContext): Q
         if (!mayReplace) return false;
         mayReplace = false;
         const replaced = await refreshTokens(current, context);
-        if (replaced.state !== "refreshed") return false;
+        if (replaced.state === "lost") return false;
+        if (replaced.state !== "refreshed") throw new QontoUnavailable(401, NOT_REPLACED);
         current = replaced.connection;
         return true;
       },

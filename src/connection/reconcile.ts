@@ -1,4 +1,5 @@
 import { announceEvents, announceOperationalEvent } from "../announce.ts";
+import { isoTime } from "../domain/instant.ts";
 import { firstLease } from "../domain/lease.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { byId } from "../messages.ts";
@@ -11,22 +12,22 @@ import { IncompleteListing, type Reading, beginReading, withoutAccount } from ".
 import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
 import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
-import { type Findings, findDifferences } from "./find-differences.ts";
+import { type FindContext, type Findings, findDifferences, nothingFound } from "./find-differences.ts";
 import { openQonto } from "./open-qonto.ts";
+import { type SearchPlace, searchUnlisted } from "./search-unlisted.ts";
 import {
   type LastRun,
-  type Progress,
   type Run,
-  afterFailure,
   afterFault,
   afterPage,
   afterRefusedAccount,
+  afterSearch,
   beginRun,
   completeUntilOf,
   finishRun,
   isComplete,
   readLastRun,
-  readProgress,
+  readRun,
   sinceOf,
   sinceOfNewAccounts,
 } from "./run.ts";
@@ -41,15 +42,13 @@ interface ReconcileContext extends LookAfterContext {
   readonly startedAt: number;
 }
 
-/** Whether there is something to compare, or a run to go on with. */
-export function isReconciliationDue({ reconciliation, reconciliationDueAt }: Connection, now: number): boolean {
-  return now >= reconciliationDueAt && now >= readProgress(reconciliation, now).not_before;
-}
+/** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
+const MOST_FAILURES = 8;
 
 /**
  * Compares what the bank lists with what the relay has, and records what the relay lacks: page by page, as far
  * as the budget goes. The next run of the cron goes on behind the last page that was recorded. Throws QontoRefusal and
- * QontoUnavailable when it has to wait for Qonto.
+ * QontoUnavailable.
  */
 export async function reconcileConnection(
   connection: Connection,
@@ -58,21 +57,30 @@ export async function reconcileConnection(
 ): Promise<void> {
   const { world } = surroundings;
   const startedAt = world.now();
-  let progress = readProgress(connection.reconciliation, startedAt);
+  const begun = readRun(connection.reconciliation, startedAt);
+  let run = begun;
   const qonto = openQonto(connection, surroundings);
   const previous = readLastRun(connection.lastReconciliation);
   const context: ReconcileContext = { ...surroundings, connection, budget, qonto, previous, startedAt };
   try {
-    while (!isRead(progress.run) && hasBudget(budget, world.now())) {
-      progress = { run: await readOn(progress.run, context), failures: 0, not_before: 0 };
-    }
-    if (isRead(progress.run)) await finish(progress.run, context);
-    else logRun("reconciliation.paused", progress.run, context);
+    while (!isRead(run) && hasBudget(budget, world.now())) run = await readOn(run, context);
+    if (isRead(run)) await finish(run, context);
+    else logRun("reconciliation.paused", run, context);
   } catch (error) {
-    if (error instanceof LeaseLost) return logRun("reconciliation.left", progress.run, context);
-    await postpone(progress, error, context);
+    if (error instanceof LeaseLost) return logRun("reconciliation.left", run, context);
+    // A page that was read has ended the failures before.
+    const failures = run === begun ? connection.stepFailures + 1 : 1;
+    if (run !== null && failures >= MOST_FAILURES && error instanceof QontoUnavailable) {
+      await leaveType(run, error, context);
+    }
     throw error;
   }
+}
+
+/** Notes the type whose list is not available as one that cannot be read. */
+async function leaveType(run: Run, { message }: QontoUnavailable, context: ReconcileContext): Promise<void> {
+  const left = afterFault(run, message, { isCovered: true });
+  await writeReconciliation(context.env.DB, context.connection, JSON.stringify(left));
 }
 
 /** Whether every type was read to its end. */
@@ -85,11 +93,14 @@ class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-/** Begins a run, or reads its next page. What it returns has been written down. */
+/** Begins a run, reads its next page, or searches for what a list lacks. What it returns has been written down, or costs little. */
 async function readOn(run: Run | null, context: ReconcileContext): Promise<Run> {
   if (run === null) return begin(context);
-  const [type] = run.types_left;
-  return type === undefined ? run : readNextPage(run, type, context);
+  const { types_left, reading, search } = run;
+  const [type] = types_left;
+  if (type === undefined) return run;
+  if (reading === null || search === null) return readNextPage(run, type, context);
+  return searchOn(run, type, { reading, search }, context);
 }
 
 async function begin(context: ReconcileContext): Promise<Run> {
@@ -114,29 +125,30 @@ function askForOrganization({ qonto, budget }: ReconcileContext) {
   return findOrganization(qonto);
 }
 
-const nothingFound: Findings = {
-  missed: [],
-  history: [],
-  differences: { missing: 0, drifted: 0 },
-  recovered: { missing: 0, drifted: 0 },
-};
-
 async function readNextPage(run: Run, type: string, context: ReconcileContext): Promise<Run> {
-  const { env, connection, previous, world } = context;
   const page = await readPageOf(run, type, context);
   if ("fault" in page) return record(afterFaultOf(run, page), nothingFound, context);
-  const found = await findDifferences(type, page.fresh, {
-    db: env.DB,
-    connection,
-    run,
-    isFirstReading: completeUntilOf(type, previous) === null,
-    now: world.now(),
-  });
-  return record(afterPage(run, { listed: page.fresh.length, next: page.next, ...found }), found, context);
+  const { fresh, read, next } = page;
+  const found = await findDifferences(type, fresh, findContext(run, type, context));
+  return record(afterPage(run, { listed: fresh.length, read, next, ...found }), found, context);
+}
+
+function findContext(run: Run, type: string, { env, connection, previous, world }: ReconcileContext): FindContext {
+  const isFirstReading = completeUntilOf(type, previous) === null;
+  return { db: env.DB, connection, run, isFirstReading, now: world.now() };
+}
+
+/** The end of a search that has asked nothing of Qonto is written with the next step: to find it again costs one D1 call. */
+async function searchOn(run: Run, type: string, place: SearchPlace, context: ReconcileContext): Promise<Run> {
+  const { budget, qonto, world } = context;
+  const found = await searchUnlisted(type, place, { ...findContext(run, type, context), qonto, budget, world });
+  const reached = afterSearch(run, found);
+  return found.requests === 0 && found.next === null ? reached : record(reached, found, context);
 }
 
 interface ReadPage {
   readonly fresh: readonly Item[];
+  readonly read: Reading | null;
   readonly next: Reading | null;
 }
 
@@ -162,7 +174,7 @@ async function readPageOf(run: Run, type: string, context: ReconcileContext): Pr
       return await readPage(reading, context.qonto);
     }
     const { shown, accounts } = await askForOrganization(context);
-    return { fresh: type === "v1/accounts" ? accounts : [shown], next: null };
+    return { fresh: type === "v1/accounts" ? accounts : [shown], read: null, next: null };
   } catch (error) {
     const fault = faultOfType(error, { type, reading, previous: context.previous });
     if (fault === null) throw error;
@@ -200,8 +212,7 @@ function faultOfType(error: unknown, beingRead: BeingRead): TypeFault | null {
 
 /** Writes down what was found and how far the run is, and announces what was missed. Throws LeaseLost. */
 async function record(run: Run, found: Findings, { connection, env, counters, world }: ReconcileContext): Promise<Run> {
-  const progress: Progress = { run, failures: 0, not_before: 0 };
-  if (!(await recordPage(env.DB, connection, found, JSON.stringify(progress)))) throw new LeaseLost();
+  if (!(await recordPage(env.DB, connection, found, JSON.stringify(run)))) throw new LeaseLost();
   for (const difference of ["missing", "drifted"] as const) {
     const delivered = found.recovered[difference];
     const kept = found.differences[difference] - delivered;
@@ -241,35 +252,17 @@ function toldBy({ kind, since, as_of, recovered }: Run, connection: Connection, 
     data: {
       connection_id: connection.id,
       organization_name: connection.organizationName,
-      since: isoAt(since),
-      as_of: isoAt(as_of),
+      since: isoTime(since),
+      as_of: isoTime(as_of),
       missing,
       drifted,
     },
   });
 }
 
-function isoAt(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** A refusal is repeated as often as Qonto is asked, and too many of some kinds make it refuse everything. */
-const REFUSED_WAIT_MS = 900_000;
-
-/** Notes when Qonto is asked again. An error of another kind is one of the relay: then the next run of the cron tries again. */
-async function postpone(
-  progress: Progress,
-  error: unknown,
-  { connection, env, world }: ReconcileContext,
-): Promise<void> {
-  if (!(error instanceof QontoUnavailable || error instanceof QontoRefusal)) return;
-  const askedWaitMs = error instanceof QontoRefusal ? REFUSED_WAIT_MS : (error.retryAfterSeconds ?? 0) * 1000;
-  const postponed = afterFailure(progress, { now: world.now(), askedWaitMs, why: error.message });
-  await writeReconciliation(env.DB, connection, JSON.stringify(postponed));
-}
-
 function logRun(message: string, run: Run | null, { connection, world, startedAt }: ReconcileContext): void {
-  const total = (name: "listed" | "missing" | "drifted") => run?.types.reduce((sum, one) => sum + one[name], 0);
+  const total = (name: "listed" | "missing" | "drifted" | "extra") =>
+    run?.types.reduce((sum, one) => sum + one[name], 0);
   logLine("connection", {
     message,
     connection_id: connection.id,
@@ -278,6 +271,7 @@ function logRun(message: string, run: Run | null, { connection, world, startedAt
     listed: total("listed"),
     missing: total("missing"),
     drifted: total("drifted"),
+    extra: total("extra"),
     recovered: run === null ? undefined : run.recovered.missing + run.recovered.drifted,
     types_left: run?.types_left.length,
     faulty_types: run?.types.filter(({ fault }) => fault !== null).map(({ type }) => type),

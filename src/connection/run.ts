@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isListedByTime } from "../reconciliation/listings.ts";
+import { isListedByTime, isListedWhole } from "../reconciliation/listings.ts";
 import { type Reading, readingSchema } from "../reconciliation/reading.ts";
 
 /**
@@ -17,8 +17,10 @@ const comparedType = z.object({
   listed: z.number(),
   /** Items that the relay did not have. */
   missing: z.number(),
-  /** Items that it had in another state. */
+  /** Items that it had in another state, or that are gone. */
   drifted: z.number(),
+  /** Items that it has and Qonto does not list, though nothing says that they are gone. */
+  extra: z.number().default(0),
   /** Why it was not read to its end; null: it was, or is not yet. */
   fault: z.string().nullable(),
   /** False: Qonto does not list it with this token. */
@@ -43,6 +45,18 @@ const runFields = {
   types: z.array(comparedType),
 };
 
+/** How far the search is for what the relay has of a type and Qonto's list lacks. */
+const search = z.object({
+  /** It goes on behind the resource of this id. */
+  after: z.string(),
+  /** Whether Qonto's 404 says that a resource is gone; null: not known yet. */
+  is_reliable: z.boolean().nullable(),
+});
+
+export type Search = z.output<typeof search>;
+
+const NEW_SEARCH: Search = { after: "", is_reliable: null };
+
 /** A run in progress. */
 const run = z.object({
   ...runFields,
@@ -56,6 +70,8 @@ const run = z.object({
   types_left: z.array(z.string()),
   /** How far that one has been read; null: not at all. */
   reading: readingSchema.nullable(),
+  /** Null until its list has been read to its end. */
+  search: search.nullable().default(null),
   /** What it has sent to the destinations. */
   recovered: differences,
 });
@@ -73,30 +89,16 @@ const lastRun = z.object({
 
 export type LastRun = z.output<typeof lastRun>;
 
-const progress = z.object({
-  run: run.nullable(),
-  /** Times in a row that Qonto was not available. */
-  failures: z.number(),
-  /** Nothing is asked of Qonto before. */
-  not_before: z.number(),
-});
-
-export type Progress = z.output<typeof progress>;
-
-const NO_PROGRESS: Progress = { run: null, failures: 0, not_before: 0 };
-
 /** A run that began so long ago is not worth going on with: what it has read has changed again since. */
 const LONGEST_RUN_MS = MS_PER_DAY;
 
 /**
- * Of a connection's `reconciliation`, without a run that is too old. What another version of the relay wrote in another form begins
- * again.
+ * Of a connection's `reconciliation`; null when no run is in progress, or it is too old. What another version of the relay wrote in
+ * another form begins again.
  */
-export function readProgress(json: string | null, now: number): Progress {
-  const found = json === null ? undefined : progress.safeParse(JSON.parse(json)).data;
-  if (found === undefined) return NO_PROGRESS;
-  const isOld = found.run !== null && found.run.as_of <= now - LONGEST_RUN_MS;
-  return isOld ? { ...found, run: null } : found;
+export function readRun(json: string | null, now: number): Run | null {
+  const found = json === null ? undefined : run.safeParse(JSON.parse(json)).data;
+  return found === undefined || found.as_of <= now - LONGEST_RUN_MS ? null : found;
 }
 
 /** Of a connection's `lastReconciliation`; null before the first. */
@@ -174,11 +176,13 @@ export function beginRun({ types, previous, backfillDays, now, accountIds, answe
     account_ids: [...accountIds],
     types_left: [...types],
     reading: null,
+    search: null,
     types: types.map((type) => ({
       type,
       listed: 0,
       missing: 0,
       drifted: 0,
+      extra: 0,
       fault: null,
       is_covered: true,
       complete_until: completeUntilOf(type, previous),
@@ -187,26 +191,54 @@ export function beginRun({ types, previous, backfillDays, now, accountIds, answe
   };
 }
 
-/** What was found on a page of the type that is being read. */
-export interface PageResult {
-  readonly listed: number;
+interface StepResult {
   readonly differences: Differences;
   /** Those of them that go to the destinations. */
   readonly recovered: Differences;
-  /** Where that type goes on; null: it was read whole. */
+}
+
+/** What was found on a page of the type that is being read. */
+export interface PageResult extends StepResult {
+  readonly listed: number;
+  /** With what the page has shown; null: the type has no list of its own. */
+  readonly read: Reading | null;
+  /** Where that type goes on; null: it was read to its end. */
   readonly next: Reading | null;
 }
 
-/** After a page of the type that is being read. */
-export function afterPage(run: Run, { listed, differences: found, recovered, next }: PageResult): Run {
+/** After a page of the type that is being read. What the relay has beside a list is searched once that was read whole. */
+export function afterPage(run: Run, { listed, read, next, ...result }: PageResult): Run {
+  const counted = countIn(run, { listed, extra: 0 }, result);
+  if (next !== null) return { ...counted, reading: next };
+  const isSearched = read !== null && isListedWhole(read.type);
+  return isSearched ? { ...counted, reading: read, search: NEW_SEARCH } : leaveWhole(counted);
+}
+
+/** What a step of the search has found. */
+export interface SearchResult extends StepResult {
+  readonly extra: number;
+  /** Null: it is at its end. */
+  readonly next: Search | null;
+}
+
+/** After a step of the search in the type whose list was read to its end. */
+export function afterSearch(run: Run, { extra, next, ...result }: SearchResult): Run {
+  const counted = countIn(run, { listed: 0, extra }, result);
+  return next === null ? leaveWhole(counted) : { ...counted, search: next };
+}
+
+function countIn(
+  run: Run,
+  { listed, extra }: Pick<ComparedType, "listed" | "extra">,
+  { differences: found, recovered }: StepResult,
+): Run {
   const counted = changeCurrent(run, (one) => ({
     ...one,
-    listed: one.listed + listed,
     ...sum(one, found),
-    complete_until: next === null && !hasGap(one) ? run.as_of : one.complete_until,
+    listed: one.listed + listed,
+    extra: one.extra + extra,
   }));
-  const reached = next === null ? leaveCurrent(counted) : { ...counted, reading: next };
-  return { ...reached, recovered: sum(run.recovered, recovered) };
+  return { ...counted, recovered: sum(run.recovered, recovered) };
 }
 
 /** After a type whose list cannot be read to its end. */
@@ -231,7 +263,8 @@ export function afterRefusedAccount(
     is_covered: isCovered || hasGap(one),
   }));
   const nothing = { missing: 0, drifted: 0 };
-  return afterPage({ ...named, account_ids: others }, { listed: 0, differences: nothing, recovered: nothing, next });
+  const result = { listed: 0, differences: nothing, recovered: nothing, read: null, next };
+  return afterPage({ ...named, account_ids: others }, result);
 }
 
 /** Whether something that Qonto lists could not be read. */
@@ -244,8 +277,14 @@ function changeCurrent(run: Run, change: (one: ComparedType) => ComparedType): R
   return { ...run, types: run.types.map((one) => (one.type === current ? change(one) : one)) };
 }
 
+/** Leaves a type that was read to its end. */
+function leaveWhole(run: Run): Run {
+  const changed = changeCurrent(run, (one) => (hasGap(one) ? one : { ...one, complete_until: run.as_of }));
+  return leaveCurrent(changed);
+}
+
 function leaveCurrent(run: Run): Run {
-  return { ...run, types_left: run.types_left.slice(1), reading: null };
+  return { ...run, types_left: run.types_left.slice(1), reading: null, search: null };
 }
 
 function sum(one: Differences, other: Differences): Differences {
@@ -274,25 +313,3 @@ export function finishRun(run: Run, previous: LastRun | null, now: number): Last
 
 const PAUSE_MS = MS_PER_HOUR;
 const FAULTY_PAUSE_MS = 15 * MS_PER_MINUTE;
-
-const LONGEST_WAIT_MS = 15 * MS_PER_MINUTE;
-const LONGEST_ASKED_WAIT_MS = MS_PER_DAY;
-
-/** After so many failures in a row, within about an hour, the types behind the one that is being read have their turn. */
-const MOST_FAILURES = 8;
-
-/**
- * After Qonto was not available: the next run of the cron asks again, then those after 1, 3, 7 and 15 minutes. Never before
- * the time that Qonto asked for.
- */
-export function afterFailure(
-  { run: begun, failures }: Progress,
-  { now, askedWaitMs, why }: { readonly now: number; readonly askedWaitMs: number; readonly why: string },
-): Progress {
-  const waitMs = Math.min((2 ** failures - 1) * MS_PER_MINUTE, LONGEST_WAIT_MS);
-  return {
-    run: begun !== null && failures + 1 >= MOST_FAILURES ? afterFault(begun, why, { isCovered: true }) : begun,
-    failures: failures + 1,
-    not_before: now + Math.max(waitMs, Math.min(askedWaitMs, LONGEST_ASKED_WAIT_MS)),
-  };
-}

@@ -2,8 +2,8 @@ import { announceOperationalEvent } from "../announce.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { keyIdOf } from "../platform/encryption.ts";
 import { logLine } from "../platform/log.ts";
-import { QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
-import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
+import { QontoRefusal } from "../qonto/api-client.ts";
+import { cataloguedTypes, isCatalogued, scopeOf } from "../qonto/catalogue.ts";
 import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
 import { type CheckedSubscriptions, noteSubscriptions } from "../store/connection-subscriptions.ts";
 import type { Connection, ConnectionSubscription } from "../store/connections.ts";
@@ -20,9 +20,6 @@ import { OutOfBudget, SubscriptionsAtQonto, UnreliableList } from "./subscriptio
 
 const CHECKED_EVERY_MS = 900_000;
 
-/** Least wait until Qonto is asked again after it could not be. */
-const REPEATED_AFTER_MS = 60_000;
-
 /**
  * `created`: the first one. `restored`: there was one before, and it no longer delivered all that it should. `changed`: it got other
  * types or another key, or a surplus one was deleted. `unfinished`: the budget was spent, and the next run goes on.
@@ -31,7 +28,7 @@ type Outcome = "unchanged" | "created" | "restored" | "changed" | "unfinished";
 
 /**
  * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there after each
- * step, because the next one may fail. Throws what stopped it: then what was seen is noted too, with the time of the next check.
+ * step, because the next one may fail. Throws what stopped it: then what was seen is noted too.
  */
 export async function checkSubscriptions(
   connection: Connection,
@@ -49,9 +46,17 @@ export async function checkSubscriptions(
     const plan = await planByQonto(connection.subscriptions, desired, atQonto);
     subscriptions = plan.seen;
 
-    const kept = await keepOrMake(plan, desired, atQonto);
+    const kept = await keepOrMake(plan, desired, atQonto).catch((error: unknown) => {
+      throw namingUncatalogued(error, desired.types);
+    });
     const outcome = outcomeOf(plan);
-    const own = { id: kept.id, types: kept.types, status: "active" as const, keyId: desired.keyId };
+    const own = {
+      id: kept.id,
+      types: kept.types,
+      status: "active" as const,
+      keyId: desired.keyId,
+      checkedAt: world.now(),
+    };
     const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
     subscriptions = [own, ...others];
     restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
@@ -75,7 +80,8 @@ export async function checkSubscriptions(
     }
     return outcome;
   } catch (error) {
-    await note({ subscriptions, restored }, noted, context, nextCheckAfter(error, connection, context));
+    const dueAt = concernsSubscriptionsAlone(error) ? world.now() + CHECKED_EVERY_MS : connection.subscriptionsDueAt;
+    await note({ subscriptions, restored }, noted, context, dueAt);
     if (error instanceof OutOfBudget) return "unfinished";
     throw error;
   }
@@ -91,28 +97,27 @@ async function note(
   { env, world }: ConnectionContext,
   dueAt: number,
 ): Promise<Connection> {
-  const seen = subscriptions.map((one) => withMissingSince(one, connection, world.now()));
+  const seen = subscriptions.map((one) => withTimes(one, connection, world.now()));
   await noteSubscriptions(env.DB, connection, { subscriptions: seen, dueAt, restored });
   if (restored !== null) await announceOperationalEvent(env, restored.id, world);
   return { ...connection, subscriptions: seen, subscriptionsDueAt: dueAt };
 }
 
-/** Health says how long it has been missing. */
-function withMissingSince(
+/** Health says how long it has been missing, or not as it should be. */
+function withTimes(
   one: ConnectionSubscription,
   { subscriptions: before }: Connection,
   now: number,
 ): ConnectionSubscription {
-  if (one.status !== "missing") return one;
-  return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
+  if (one.status === "missing") {
+    return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
+  }
+  return { ...before.find(({ id, status }) => id === one.id && status === one.status), ...one };
 }
 
-/** Many answers of 401 in an hour make Qonto refuse everything, so a refusal waits for the next check. */
-function nextCheckAfter(error: unknown, connection: Connection, { world }: ConnectionContext): number {
-  if (error instanceof OutOfBudget) return connection.subscriptionsDueAt;
-  if (error instanceof QontoRefusal || error instanceof NothingToSubscribe) return world.now() + CHECKED_EVERY_MS;
-  const askedToWaitMs = error instanceof QontoUnavailable ? 1000 * (error.retryAfterSeconds ?? 0) : 0;
-  return world.now() + Math.min(Math.max(askedToWaitMs, REPEATED_AFTER_MS), CHECKED_EVERY_MS);
+/** Whether it stops no other step, and the next check is made at its usual time. A 401 stops all of them. */
+function concernsSubscriptionsAlone(error: unknown): boolean {
+  return error instanceof NothingToSubscribe || (error instanceof QontoRefusal && error.status !== 401);
 }
 
 /** Throws NothingToSubscribe. */
@@ -120,14 +125,14 @@ async function desiredSubscription(
   { id, relayUrl, scopes }: Connection,
   { config }: ConnectionContext,
 ): Promise<DesiredSubscription> {
-  const types = cataloguedTypes.business.filter((type) => {
+  const types = (config.qonto.types ?? cataloguedTypes.business).filter((type) => {
     const scope = scopeOf(type);
-    return (scope === null || scopes.includes(scope)) && (config.qonto.types?.includes(type) ?? true);
+    return scope === null || scopes.includes(scope);
   });
   if (types.length === 0) throw new NothingToSubscribe();
   const [key] = config.subscriptionKeys;
   const [secret] = await subscriptionSecrets(config.subscriptionKeys);
-  if (key === undefined || secret === undefined) throw new Error("There is no key for the secret of a subscription");
+  if (key === undefined || secret === undefined) throw new NoSubscriptionKey();
   const keyId = await keyIdOf(key);
   const description = descriptionOf(id, keyId);
   return { connectionId: id, callbackUrl: callbackUrlOf(relayUrl), types, secret, keyId, description };
@@ -136,6 +141,11 @@ async function desiredSubscription(
 class NothingToSubscribe extends ConnectionFault {
   override readonly name = "NothingToSubscribe";
   override readonly message = "The granted scopes allow no event type of QONTO_TYPES, so there is no subscription.";
+}
+
+class NoSubscriptionKey extends ConnectionFault {
+  override readonly name = "NoSubscriptionKey";
+  override readonly message = "ENCRYPTION_KEYS holds no key that is long enough for the secret of a subscription.";
 }
 
 /** Decides once the whole list is read. A list that lacks one which Qonto still has is not believed. */
@@ -157,6 +167,19 @@ async function keepOrMake(
 ) {
   if (kept === null) return atQonto.create(desired);
   return isReplaced ? atQonto.replace(kept.id, desired) : kept;
+}
+
+/** Statuses with which Qonto refuses what a subscription is to be, whole and perhaps for one of its types. */
+const REFUSED_CONTENT: readonly number[] = [400, 403, 422];
+
+/** Types that the catalogue lacks may be new, or misspelt: only Qonto knows. */
+function namingUncatalogued(error: unknown, types: readonly string[]): unknown {
+  const uncatalogued = types.filter((type) => !isCatalogued(type));
+  if (!(error instanceof QontoRefusal) || !REFUSED_CONTENT.includes(error.status) || uncatalogued.length === 0) {
+    return error;
+  }
+  const hint = `QONTO_TYPES names types that the relay does not know: ${uncatalogued.join(", ")}.`;
+  return new QontoRefusal(error.status, `${error.detail} ${hint}`, error.code);
 }
 
 function outcomeOf({ kept, isReplaced, surplus, isFirst, hasGap }: SubscriptionPlan): Outcome {

@@ -21,9 +21,6 @@ const MS_PER_MINUTE = 60_000;
 /** Before the access token ends. An outage of Qonto's that is shorter stops nothing. */
 const REFRESHED_BEFORE_MS = 20 * MS_PER_MINUTE;
 
-/** Below that an access token is not used: a call takes some seconds. */
-const USED_UNTIL_BEFORE_MS = MS_PER_MINUTE;
-
 /** From an attempt's beginning until its request is sent. */
 const BEGINS_WITHIN_MS = 2_000;
 
@@ -99,14 +96,14 @@ function pauseMs(failures: number): number {
   return minutes * MS_PER_MINUTE;
 }
 
-/** Replaces the tokens of a connection if that is due. Null: there is no access token to work with; the row says why. */
+/**
+ * Replaces the tokens of a connection if that is due. Null: not yet, or never more. An access token may end with the exchange of
+ * its refresh token, so it is not used while an attempt is unsettled.
+ */
 export async function keepTokens(connection: Connection, context: LookAfterContext): Promise<Connection | null> {
-  const now = context.world.now();
-  if (!isRefreshDue(connection, now)) return connection;
+  if (!isRefreshDue(connection, context.world.now())) return connection;
   const refresh = await refreshCounted(connection, context);
-  if (refresh.state === "refreshed") return refresh.connection;
-  const isUsable = refresh.state === "waiting" && connection.accessExpiresAt - USED_UNTIL_BEFORE_MS > now;
-  return isUsable ? connection : null;
+  return refresh.state === "refreshed" ? refresh.connection : null;
 }
 
 /** Makes an interrupted attempt again. For the message that was sent before it. */

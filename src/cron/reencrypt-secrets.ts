@@ -15,9 +15,9 @@ import type { CronRun } from "./cron-task.ts";
  */
 export async function reencryptSecrets({ env, world, config }: CronRun) {
   if (config === null) return {};
-  const { encryptionKeys, trustedKeys, qonto } = config;
+  const { encryptionKeys, trustedKeys, isApplication } = config;
   // Without a trusted key nothing is encrypted.
-  if (qonto !== null && trustedKeys.length > 0) await reencryptAllTokens({ env, world }, encryptionKeys);
+  if (isApplication && trustedKeys.length > 0) await reencryptAllTokens({ env, world }, encryptionKeys);
   let reencrypted = 0;
   let undecryptable = 0;
   for (const stored of await readStoredSecrets(env.DB)) {

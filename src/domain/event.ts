@@ -29,7 +29,7 @@ export type RequestMetadata = Pick<RelayEvent, "source" | "contentType" | "conte
 
 /** An authentic event as it came, readable or not. */
 export interface RawEvent extends RequestMetadata {
-  readonly body: Uint8Array;
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /** The request body, byte for byte. */

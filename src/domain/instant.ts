@@ -23,6 +23,18 @@ const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 const SECONDS_FROM_YEAR_0_TO_1970 = 62_167_219_200;
 const LAST_SECOND_OF_YEAR_9999 = 253_402_300_799;
 
+/** ISO 8601 of Unix milliseconds. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The instant of Unix milliseconds. */
+export function instantAt(ms: number): Instant {
+  const instant = parseInstant(isoTime(ms));
+  if (instant === null) throw new Error(`${ms} is no time`);
+  return instant;
+}
+
 /**
  * Reads an ISO 8601 date or date-time (also as Ruby and SQL write it: blanks for `T` and before the zone), the date of an HTTP
  * header, and Unix seconds or milliseconds. Without a zone it is UTC. Returns null for anything else: Qonto's own examples have

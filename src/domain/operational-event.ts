@@ -1,4 +1,5 @@
 import type { RelayEvent } from "./event.ts";
+import { isoTime } from "./instant.ts";
 
 /**
  * Operational events: what the relay itself tells, in the form of Qonto's events. They are recorded, delivered, retried and
@@ -28,7 +29,7 @@ export interface OperationalData {
     readonly missing: number;
     readonly drifted: number;
   };
-  /** Nothing has come from Qonto for unusually long. */
+  /** No webhook of the organization has come for unusually long. */
   readonly "relay.source.silent": AboutConnection & { readonly last_event_at: string };
 }
 
@@ -55,9 +56,14 @@ export function isOperational({ id }: Pick<RelayEvent, "id">): boolean {
 }
 
 /**
- * Makes an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
- * connection's id and the time at which it ended: told again, the event has the same id. `at` is in Unix milliseconds.
+ * The id of an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
+ * connection's id and the time at which it ended. Standard Webhooks joins the id with others by full stops, so it has none.
  */
+export function operationalId(type: OperationalType, transition: string): string {
+  return `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
+}
+
+/** Makes an operational event: told again, it has the same id. `at` is in Unix milliseconds. */
 export function operationalEvent<Type extends OperationalType>(
   type: Type,
   {
@@ -72,9 +78,8 @@ export function operationalEvent<Type extends OperationalType>(
     readonly data: OperationalData[Type];
   },
 ): OperationalEvent {
-  // Standard Webhooks joins the id with others by full stops, so it has none.
-  const id = `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
-  const createdAt = new Date(at).toISOString();
+  const id = operationalId(type, transition);
+  const createdAt = isoTime(at);
   const organization = organizationId === null ? {} : { organization_id: organizationId };
   return {
     id,

@@ -1,5 +1,6 @@
 import { RECONCILED_PREFIX } from "../domain/event.ts";
 import { type Instant, parseInstant } from "../domain/instant.ts";
+import { digestOf } from "../platform/digest.ts";
 import { isObject, numberText, sortKeys } from "../platform/json.ts";
 import { QontoRefusal } from "../qonto/api-client.ts";
 import { rulesOf } from "../qonto/catalogue.ts";
@@ -49,9 +50,14 @@ export function judge(item: Item, known: Known | null, asOf: Instant): Judgement
   if (bankAt !== null && knownAt !== null) {
     return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: bankAt, fields } : IN_BALANCE;
   }
-  const receivedAt = parseInstant(known.versionAt);
-  if (receivedAt !== null && receivedAt.sortKey >= asOf.sortKey) return IN_BALANCE;
+  if (mayBeNewer(known, asOf)) return IN_BALANCE;
   return fields.length > 0 || known.deleted ? { state: "drifted", version: null, fields } : IN_BALANCE;
+}
+
+/** Whether the relay may have received it after the run began. */
+export function mayBeNewer({ versionAt }: Pick<Known, "versionAt">, asOf: Instant): boolean {
+  const receivedAt = parseInstant(versionAt);
+  return receivedAt !== null && receivedAt.sortKey >= asOf.sortKey;
 }
 
 /** Webhook and API may write the same instant with and without its fraction. */
@@ -108,24 +114,38 @@ function isSameInstant(one: string, other: string): boolean {
   return instant !== null && instant.sortKey === parseInstant(other)?.sortKey;
 }
 
-/** A resource of the bank's that the relay lacks, or has in an older state. */
+/** A resource of the bank's that the relay lacks, or has in an older state, or one that the bank has no more. */
 export interface Difference {
   readonly type: string;
   readonly resourceId: string;
-  readonly state: "missing" | "drifted";
+  readonly state: "missing" | "drifted" | "deleted";
   /** Names of the fields that differ, as far as both sides show them; only of what has drifted. */
   readonly fields: readonly string[];
   readonly bankUpdatedAt: string | null;
+  /** When the bank's side became what it is; null where nothing dates that, as of a resource that is there again. */
+  readonly changedAt: string | null;
   readonly relayVersionAt: string | null;
 }
 
-/** How the relay's state differs from items that Qonto lists. Each difference has the event that makes up for it. */
+/** A difference, and the event that makes up for it. */
+export interface Found {
+  readonly difference: Difference;
+  readonly event: ReconciledEvent;
+}
+
+interface Comparing {
+  readonly organizationId: string;
+  /** When the run began. */
+  readonly asOf: Instant;
+}
+
+/** How the relay's state differs from items that Qonto lists. */
 export async function compareItems(
   type: string,
   items: readonly Item[],
   knownById: ReadonlyMap<string | null, Known>,
-  { organizationId, asOf }: { readonly organizationId: string; readonly asOf: Instant },
-): Promise<readonly { readonly difference: Difference; readonly event: ReconciledEvent }[]> {
+  { organizationId, asOf }: Comparing,
+): Promise<readonly Found[]> {
   const compared = items.map(async (item) => {
     const resourceId = idOf(type, item);
     const known = knownById.get(resourceId) ?? null;
@@ -137,10 +157,40 @@ export async function compareItems(
       state: judgement.state,
       fields: judgement.state === "drifted" ? judgement.fields : [],
       bankUpdatedAt: parseInstant(item["updated_at"])?.iso ?? null,
+      changedAt: judgement.version?.iso ?? null,
       relayVersionAt: known?.versionAt ?? null,
     };
     const supersedes = known?.eventId ?? null;
     const event = await reconciledEvent({ type, organizationId, item, judgement, supersedes, asOf });
+    return [{ difference, event }];
+  });
+  return (await Promise.all(compared)).flat();
+}
+
+/**
+ * What has become of resources that Qonto says are gone. What the relay knows as deleted is none, nor what it has received since
+ * the run began.
+ */
+export async function compareGone(
+  type: string,
+  gone: readonly Known[],
+  { organizationId, asOf }: Comparing,
+): Promise<readonly Found[]> {
+  const compared = gone.map(async (known) => {
+    const { resourceId, versionAt, eventId, data } = known;
+    if (resourceId === null || known.deleted || mayBeNewer(known, asOf)) return [];
+    const names = [organizationId, type, resourceId, "deleted", eventId];
+    const state = { ...withoutDate(data), event: "deleted" };
+    const event = await eventOf(names, { organizationId, type, createdAt: asOf.iso, data: state });
+    const difference: Difference = {
+      type,
+      resourceId,
+      state: "deleted",
+      fields: [],
+      bankUpdatedAt: null,
+      changedAt: null,
+      relayVersionAt: versionAt,
+    };
     return [{ difference, event }];
   });
   return (await Promise.all(compared)).flat();
@@ -152,15 +202,12 @@ export interface ReconciledEvent {
   readonly body: string;
 }
 
-export interface Differing {
+export interface Differing extends Comparing {
   readonly type: string;
-  readonly organizationId: string;
   readonly item: Item;
   readonly judgement: Exclude<Judgement, { readonly state: "in_balance" }>;
   /** The event that the relay's state was made from; null when it has none. */
   readonly supersedes: string | null;
-  /** When the run began. */
-  readonly asOf: Instant;
 }
 
 /**
@@ -173,15 +220,35 @@ export interface Differing {
  * A resource without a date is right as of the beginning of the run, which is the envelope's `created_at`: the event replaces
  * what the relay received before, and is replaced by what is sent later. The next run begins at another instant, so the id
  * is made of the content instead, and of the event that is replaced: a resource that changes and changes back gets a new one.
+ * So is that of a deletion: a resource that is gone, and there again, can be gone a second time.
  */
 export async function reconciledEvent(difference: Differing): Promise<ReconciledEvent> {
   const { type, organizationId, item, judgement, supersedes, asOf } = difference;
   const { version } = judgement;
   const names = version === null ? [sortKeys(item), supersedes] : [version.sortKey];
-  const id = RECONCILED_PREFIX + (await digest([organizationId, type, idOf(type, item), ...names]));
-  const created_at = (version ?? asOf).iso;
+  const createdAt = (version ?? asOf).iso;
   const data = { ...(version === null ? withoutDate(item) : item), ...eventName(difference) };
-  return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at, data }) };
+  return eventOf([organizationId, type, idOf(type, item), ...names], { organizationId, type, createdAt, data });
+}
+
+interface Content {
+  readonly organizationId: string;
+  readonly type: string;
+  readonly createdAt: string;
+  readonly data: Item;
+}
+
+/** Of a digest, in an id. */
+const DIGEST_CHARACTERS = 32;
+
+/** The event whose id these names make, in Qonto's form. */
+async function eventOf(
+  names: readonly unknown[],
+  { organizationId, type, createdAt, data }: Content,
+): Promise<ReconciledEvent> {
+  const digest = await digestOf(JSON.stringify(names));
+  const id = RECONCILED_PREFIX + digest.slice(0, DIGEST_CHARACTERS);
+  return { id, body: JSON.stringify({ id, organization_id: organizationId, type, created_at: createdAt, data }) };
 }
 
 /** The relay's side has no date, so the event is dated by its envelope, as that one is. */
@@ -198,11 +265,4 @@ function eventName({ type, item, judgement }: Differing): { event?: string } {
   const status = item["status"];
   if (typeof status === "string" && rulesOf(type).lifecycle.includes(status)) return { event: status };
   return { event: judgement.state === "missing" ? "created" : "updated" };
-}
-
-const DIGEST_BYTES = 16;
-
-async function digest(names: readonly unknown[]): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(names));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).subarray(0, DIGEST_BYTES).toHex();
 }

@@ -23,6 +23,8 @@ export interface Listing {
   readonly changed?: (from: string, to: string | undefined) => Query;
   /** The query of one account's part; without it, there is one list for all. */
   readonly ofAccount?: (accountId: string) => Query;
+  /** How one is shown by its id, of a type whose resources can be deleted. No single path need show each that there is. */
+  readonly one?: { readonly paths: readonly string[]; readonly key: string };
 }
 
 const updatedAt = (updated_at_from: string, updated_at_to: string | undefined) => ({ updated_at_from, updated_at_to });
@@ -32,10 +34,26 @@ const ORGANIZATION_SCOPE = "organization.read";
 /** In the order in which they are compared. */
 const listings: Readonly<Record<string, Listing>> = {
   "v1/memberships": { path: "/v2/memberships", key: "memberships", scope: "membership.read" },
-  "v1/beneficiaries": { path: "/v2/sepa/beneficiaries", key: "beneficiaries", scope: ORGANIZATION_SCOPE },
+  "v1/beneficiaries": {
+    path: "/v2/sepa/beneficiaries",
+    key: "beneficiaries",
+    scope: ORGANIZATION_SCOPE,
+    // The list and the first of these show the SEPA ones alone.
+    one: { paths: ["/v2/sepa/beneficiaries", "/v2/beneficiaries"], key: "beneficiary" },
+  },
   "v1/cards": { path: "/v2/cards", key: "cards", scope: "card.read" },
-  "v1/clients": { path: "/v2/clients", key: "clients", scope: "client.read" },
-  "v1/products": { path: "/v2/products", key: "products", scope: "product.read" },
+  "v1/clients": {
+    path: "/v2/clients",
+    key: "clients",
+    scope: "client.read",
+    one: { paths: ["/v2/clients"], key: "client" },
+  },
+  "v1/products": {
+    path: "/v2/products",
+    key: "products",
+    scope: "product.read",
+    one: { paths: ["/v2/products"], key: "product" },
+  },
   "v1/payment-links": { path: "/v2/payment_links", key: "payment_links", scope: "payment_link.read" },
   "v1/client-invoices": {
     path: "/v2/client_invoices",
@@ -69,6 +87,11 @@ export function listingOf(type: string): Listing | undefined {
 
 export function isListedByTime(type: string): boolean {
   return listingOf(type)?.changed !== undefined;
+}
+
+/** Whether each list of a type shows all that there is: what it lacks is extra. */
+export function isListedWhole(type: string): boolean {
+  return listingOf(type) !== undefined && !isListedByTime(type);
 }
 
 export const item = z.record(z.string(), z.unknown());

@@ -9,10 +9,11 @@ import {
   afterMissingPage,
   afterPage,
   inShorterTimes,
+  listedDigests,
   requestOf,
 } from "./reading.ts";
 
-export interface PageRead extends Pick<Step, "next" | "again"> {
+export interface PageRead extends Omit<Step, "fresh"> {
   /** Items that the reading has not had before. */
   readonly fresh: readonly Item[];
 }
@@ -26,26 +27,34 @@ export async function readPage(reading: Reading, qonto: QontoClient): Promise<Pa
   // Only now: what the page before brought is worth comparing all the same.
   if (fault !== null) throw new IncompleteListing(fault);
   const request = requestOf(reading);
-  if (request === null) return { fresh: [], next: null, again: null };
+  if (request === null) return { fresh: [], read: reading, next: null, again: null };
   const { place, path, key, query } = request;
   try {
     const page = await qonto.pageAt(place, path, key, item, query);
     if (page === null) return { ...afterMissingPage(reading), fresh: [] };
     const { items, total, nextPage } = page;
     if (isListedByTime(type) && total !== null && total > MOST_RESULTS) throw new TooManyResults();
-    const digests = await Promise.all(items.map((one) => digestOf(idOf(type, one))));
-    const { fresh, next, again } = afterPage(reading, { digests, total, nextPage });
-    return { fresh: items.filter((_one, index) => fresh.includes(index)), next, again };
+    const ids = items.map((one) => idOf(type, one));
+    const digests = await Promise.all(ids.map(digestOf));
+    const step = afterPage(reading, { digests, latestId: ids.at(-1) ?? null, total, nextPage });
+    return { ...step, fresh: items.filter((_one, index) => step.fresh.includes(index)) };
   } catch (error) {
     const shorter = isTooMuch(error) ? inShorterTimes(reading) : null;
     if (shorter === null) throw error;
-    return { fresh: [], next: shorter, again: null };
+    return { fresh: [], read: reading, next: shorter, again: null };
   }
 }
 
 /** Qonto answers 422 to every query that it cannot answer. One that is wrong otherwise fails for the shortest time too. */
 function isTooMuch(error: unknown): boolean {
   return error instanceof TooManyResults || (error instanceof QontoRefusal && error.status === 422);
+}
+
+/** Those of some ids that a list lacks which was read to its end. */
+export async function unlistedIn(read: Reading, ids: readonly string[]): Promise<string[]> {
+  const listed = listedDigests(read);
+  const digests = await Promise.all(ids.map(digestOf));
+  return ids.filter((_id, index) => !listed.has(digests[index] ?? ""));
 }
 
 /** Short, because a reading keeps those of thousands of ids. */

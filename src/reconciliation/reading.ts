@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isoTime } from "../domain/instant.ts";
 import type { Query } from "../platform/http.ts";
 import { MOST_RESULTS, type Page, type Place, firstPlace, placeAfter } from "../qonto/api-client.ts";
 import { listingOf } from "./listings.ts";
@@ -43,6 +44,8 @@ export const readingSchema = z.object({
   before: z.string(),
   /** Why the list cannot be read whole; null while that is not known. */
   fault: z.string().nullable(),
+  /** Id of an item that was listed lately; null: none was. */
+  latestId: z.string().nullable().default(null),
 });
 
 /** How far the lists of a type have been read. It is plain JSON, so that a later run can go on. */
@@ -84,7 +87,7 @@ export function beginReading(
   if (listing === undefined) return null;
   const accounts = listing.ofAccount === undefined ? [null] : [...accountIds];
   const times = { type, sinceMs, sinceMsOfAccounts: { ...sinceMsOfAccounts }, asOfMs, accounts };
-  return { ...times, windows: allWindows(times), list: newList(), before: "", fault: null };
+  return { ...times, windows: allWindows(times), list: newList(), before: "", fault: null, latestId: null };
 }
 
 /** Of the first account that is left. */
@@ -117,7 +120,8 @@ export function requestOf({ type, accounts, windows, list: { page, promisedBy } 
   const [time] = windows;
   if (listing === undefined || account === undefined || time === undefined) return null;
   const { path, key, changed, ofAccount } = listing;
-  const ofTime = time === null ? {} : changed?.(isoOf(time.fromMs), time.toMs === null ? undefined : isoOf(time.toMs));
+  const ofTime =
+    time === null ? {} : changed?.(isoTime(time.fromMs), time.toMs === null ? undefined : isoTime(time.toMs));
   return {
     place: { page, promisedBy },
     path,
@@ -126,28 +130,29 @@ export function requestOf({ type, accounts, windows, list: { page, promisedBy } 
   };
 }
 
-function isoOf(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
 /** What follows a page. */
 export interface Step {
   /** Indices of the items that this reading has not had before. */
   readonly fresh: readonly number[];
+  /** The reading with what this page has shown. */
+  readonly read: Reading;
   /** Null: everything was read. */
   readonly next: Reading | null;
   /** Why a list is read again from its first page; null: it is not. */
   readonly again: string | null;
 }
 
+interface PageShown extends Pick<Page<unknown>, "total" | "nextPage"> {
+  readonly digests: readonly string[];
+  /** Id of its last item; null of an empty page. */
+  readonly latestId: string | null;
+}
+
 /**
  * A list is read again while it shows fewer items than Qonto counts: where items tie in its order, or move while it is read, a
  * page repeats one and leaves out another. One that becomes shorter each time is then read in shorter times, if it can be.
  */
-export function afterPage(
-  reading: Reading,
-  { digests, total, nextPage }: Pick<Page<unknown>, "total" | "nextPage"> & { readonly digests: readonly string[] },
-): Step {
+export function afterPage(reading: Reading, { digests, latestId, total, nextPage }: PageShown): Step {
   const { list } = reading;
   let seen = digestsOf(list.seen);
   let before = digestsOf(reading.before);
@@ -172,21 +177,23 @@ export function afterPage(
     ...reading,
     list: { ...list, readItems, expected, counted, hasShrunk, seen: textOf(seen) },
     before: textOf(before, MOST_DIGESTS - seen.size),
+    latestId: latestId ?? reading.latestId,
   };
   const place = placeAfter({ total, nextPage }, { page: list.page, read: readItems });
-  if (place !== null) return { fresh, next: { ...read, list: { ...read.list, ...place } }, again: null };
-  return { fresh, ...afterLastPage(read) };
+  if (place !== null) return { fresh, read, next: { ...read, list: { ...read.list, ...place } }, again: null };
+  return { fresh, read, ...afterLastPage(read) };
 }
 
 /** After the page that was to be read is not there any more. One that was promised is gone because the list became shorter. */
 export function afterMissingPage(reading: Reading): Step {
   const { list } = reading;
-  if (list.promisedBy === null) return { fresh: [], ...afterLastPage(reading) };
+  if (list.promisedBy === null) return { fresh: [], read: reading, ...afterLastPage(reading) };
   const before = textOf(digestsOf(reading.before + list.seen), MOST_DIGESTS);
-  return { fresh: [], ...afterLastPage({ ...reading, before, list: { ...list, seen: "", hasShrunk: true } }) };
+  const read: Reading = { ...reading, before, list: { ...list, seen: "", hasShrunk: true } };
+  return { fresh: [], read, ...afterLastPage(read) };
 }
 
-function afterLastPage(reading: Reading): Omit<Step, "fresh"> {
+function afterLastPage(reading: Reading): Pick<Step, "next" | "again"> {
   const { reads, expected, hasShrunk, seen } = reading.list;
   const count = seen.length / DIGEST_CHARACTERS;
   if (expected === null || (!hasShrunk && count >= expected)) return { next: nextList(reading), again: null };
@@ -236,6 +243,11 @@ function halvesOf({ fromMs, toMs }: Window, nowMs: number): [Window, Window] | n
     { fromMs, toMs: middleMs },
     { fromMs: middleMs, toMs },
   ];
+}
+
+/** Digests of all that a list has shown which was read to its end. */
+export function listedDigests({ list }: Reading): ReadonlySet<string> {
+  return digestsOf(list.seen);
 }
 
 /** In the order in which they came. */

@@ -42,7 +42,7 @@ export const saveConnectionSql = `
     relay_url = excluded.relay_url, connected_at = excluded.connected_at, scopes = excluded.scopes,
     access_token = excluded.access_token, access_expires_at = excluded.access_expires_at,
     refresh_token = excluded.refresh_token, refreshed_at = max(excluded.refreshed_at, connections.refreshed_at + 1),
-    refresh_attempted_at = NULL, refresh_failures = 0, paused_until = 0,
+    refresh_attempted_at = NULL, refresh_failures = 0, paused_until = 0, step_failures = 0,
     subscriptions_due_at = excluded.subscriptions_due_at, reconciliation_due_at = excluded.reconciliation_due_at,
     last_error = NULL
   WHERE connections.id = excluded.id AND connections.connected_at <= excluded.connected_at

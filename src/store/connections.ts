@@ -15,6 +15,8 @@ const subscription = z.object({
   keyId: z.string().nullable(),
   /** When it was first seen missing; absent of one that is there. */
   missingSince: z.number().optional(),
+  /** When a check last left it as it should be; absent of one that is not the relay's own. */
+  checkedAt: z.number().optional(),
 });
 
 export type ConnectionSubscription = z.output<typeof subscription>;
@@ -44,6 +46,8 @@ const connectionRow = z.object({
   refreshFailures: z.number(),
   /** Qonto refused or failed: the cron asks nothing of it before. */
   pausedUntil: z.number(),
+  /** Consecutive, of the cron's steps. A page of the bank that was read ends them, as does a run after which all is well. */
+  stepFailures: z.number(),
   leaseUntil: z.number(),
   subscriptions: json(z.array(subscription)),
   subscriptionsDueAt: z.number(),
@@ -66,8 +70,8 @@ export const connectionColumns = `id, organization_id AS organizationId, organiz
   ended_at AS endedAt, relay_url AS relayUrl, connected_at AS connectedAt, history_until AS historyUntil, scopes,
   access_token AS accessToken, access_expires_at AS accessExpiresAt, refresh_token AS refreshToken,
   refreshed_at AS refreshedAt, refresh_attempted_at AS refreshAttemptedAt, refresh_failures AS refreshFailures,
-  paused_until AS pausedUntil, lease_until AS leaseUntil, subscriptions, subscriptions_due_at AS subscriptionsDueAt,
-  reconciled_until AS reconciledUntil, reconciliation_due_at AS reconciliationDueAt,
+  paused_until AS pausedUntil, step_failures AS stepFailures, lease_until AS leaseUntil, subscriptions,
+  subscriptions_due_at AS subscriptionsDueAt, reconciled_until AS reconciledUntil, reconciliation_due_at AS reconciliationDueAt,
   reconciliation_since AS reconciliationSince, reconciliation, last_reconciliation AS lastReconciliation,
   last_error AS lastError`;
 
@@ -132,7 +136,8 @@ export async function claimConnection(
 }
 
 export const releaseConnectionSql = `
-  UPDATE connections SET lease_until = ?3, last_error = iif(status = 'connected', ?4, last_error)
+  UPDATE connections SET lease_until = ?3, last_error = iif(status = 'connected', ?4, last_error),
+    step_failures = iif(?4 IS NULL, 0, step_failures)
   WHERE id = ?1 AND lease_until = ?2`;
 
 /**
@@ -151,9 +156,10 @@ export async function releaseConnection(
 /** As a condition of a statement that records an event, behind its parameters: one that has lost the lease records nothing. */
 export const holdsLeaseSql = "EXISTS (SELECT 1 FROM connections WHERE connections.id = ?13 AND lease_until = ?14)";
 
-export const pauseConnectionSql = "UPDATE connections SET paused_until = ?2 WHERE id = ?1";
+export const pauseConnectionSql = `
+  UPDATE connections SET paused_until = max(paused_until, ?2), step_failures = step_failures + 1 WHERE id = ?1`;
 
-/** Keeps the cron from asking anything of Qonto for this connection until then. */
+/** After a step has failed: keeps the cron from asking anything of Qonto for this connection until then. */
 export async function pauseConnection(db: Database, id: string, until: number): Promise<void> {
   await write(db, db.prepare(pauseConnectionSql).bind(id, until));
 }

@@ -36,12 +36,10 @@ const names = [
   "ledger_due_at",
   /** When the rows of an hour last differed from what the ledger remembered. */
   "ledger_drifted_at",
-  /** When a gap last made the reconciliation of every connection due. */
+  /** When a gap last made reconciliation due. */
   "gap_noticed_at",
   /** Refusals behind which webhooks may be missing, of all time, when they were last looked at. */
   "gap_refusals",
-  /** Receipt of the last webhook before the silence that was noticed last. */
-  "silent_since",
 ] as const;
 
 export type CronStateName = (typeof names)[number];

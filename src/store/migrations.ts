@@ -1,7 +1,11 @@
 import type { D1Database } from "@cloudflare/workers-types";
 
 /** The migrations that this version of the relay needs, as the folder `migrations` has them. */
-export const expectedMigrations: readonly string[] = ["0001_schema.sql", "0002_connections.sql"];
+export const expectedMigrations: readonly string[] = [
+  "0001_schema.sql",
+  "0002_connections.sql",
+  "0003_step_failures.sql",
+];
 
 /** The table in which wrangler keeps what it has applied, so that a database may be migrated by either. */
 export const createMigrationTableSql = `

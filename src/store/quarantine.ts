@@ -2,6 +2,7 @@ import { z } from "zod";
 import { writeAll } from "./batch.ts";
 import { type Database, retried } from "./database.ts";
 import type { RawEvent, RelayEvent } from "../domain/event.ts";
+import { digestOf } from "../platform/digest.ts";
 import { eventColumns, eventParameters, eventRow, eventValues } from "./events.ts";
 import { flag, reader, rowsOf } from "./rows.ts";
 import { batchOnSchema } from "./schema.ts";
@@ -14,9 +15,8 @@ export const MOST_WAITING = 20_000;
 export const MOST_WAITING_BYTES = 500_000_000;
 
 /** The id under which an event is kept once: that of its own id or, without one, of its body. */
-export async function quarantineId(eventId: string | null, body: Uint8Array): Promise<string> {
-  const named = eventId === null ? body : new TextEncoder().encode(`event:${eventId}`);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", named)).toHex();
+export async function quarantineId(eventId: string | null, body: Uint8Array<ArrayBuffer>): Promise<string> {
+  return digestOf(eventId === null ? body : `event:${eventId}`);
 }
 
 /** An event as it is quarantined, once. `eventId`: null when none can be read. */

@@ -28,8 +28,9 @@ export const recordHistorySql = `
   INSERT INTO events (${eventColumns}, recipients) SELECT ${eventValues}, '{}' WHERE ${holdsLeaseSql}
   ON CONFLICT (id) DO NOTHING`;
 
+/** A page was read, or its type is left: what comes next has not failed yet. */
 export const writeReconciliationSql = `
-  UPDATE connections SET reconciliation = ?3 WHERE id = ?1 AND lease_until = ?2 RETURNING id`;
+  UPDATE connections SET reconciliation = ?3, step_failures = 0 WHERE id = ?1 AND lease_until = ?2 RETURNING id`;
 
 /** What a page of a list has brought. */
 export interface PageFindings {

@@ -126,6 +126,22 @@ export async function findResources(
   return rowsOf(resourceRow, await db.prepare(namedResourcesSql).bind(organizationId, type, JSON.stringify(ids)).all());
 }
 
+export const versionsOfTypeSql = `
+  SELECT resource_id AS resourceId, version_at AS versionAt FROM resources
+  WHERE organization_id = ?1 AND type = ?2 AND resource_id > ?3 AND deleted = 0 ORDER BY resource_id LIMIT ?4`;
+
+const versionRow = z.object({ resourceId: z.string(), versionAt: z.string().nullable() });
+
+/** The next resources of a type behind an id, in the order of their ids, without those that are deleted. */
+export async function versionsOfType(
+  db: Database,
+  { organizationId, type }: Pick<ResourceRow, "organizationId" | "type">,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): Promise<z.output<typeof versionRow>[]> {
+  const statement = db.prepare(versionsOfTypeSql).bind(organizationId, type, after, limit);
+  return rowsOf(versionRow, await statement.all());
+}
+
 export const resourceSql = `
   SELECT ${resourceColumns} FROM resources ${withEventSql}
   WHERE resources.organization_id = ?1 AND resources.type = ?2 AND resources.resource_id = ?3`;

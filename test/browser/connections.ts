@@ -1,4 +1,4 @@
-import type { LastRun, Progress } from "../../src/connection/run.ts";
+import type { LastRun, Run } from "../../src/connection/run.ts";
 import { cataloguedTypes } from "../../src/qonto/catalogue.ts";
 
 const HOUR_MS = 3_600_000;
@@ -41,7 +41,7 @@ export function connectionRows(now: number) {
       organization_id: crypto.randomUUID(),
       organization_name: "Freshly Connected",
       connected_at: now - 60_000,
-      reconciliation: JSON.stringify(progress(now - 60_000)),
+      reconciliation: JSON.stringify(runInProgress(now - 60_000)),
     },
     expired: {
       ...row,
@@ -78,7 +78,15 @@ export function connectionRows(now: number) {
 }
 
 function lastRun(asOf: number): LastRun {
-  const compared = { listed: 12, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: asOf };
+  const compared = {
+    listed: 12,
+    missing: 0,
+    drifted: 0,
+    extra: 0,
+    fault: null,
+    is_covered: true,
+    complete_until: asOf,
+  };
   return {
     kind: "changes",
     since: asOf - 2 * HOUR_MS,
@@ -95,27 +103,24 @@ function lastRun(asOf: number): LastRun {
   };
 }
 
-function progress(asOf: number): Progress {
-  const compared = { missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
+function runInProgress(asOf: number): Run {
+  const compared = { missing: 0, drifted: 0, extra: 0, fault: null, is_covered: true, complete_until: null };
   return {
-    run: {
-      kind: "fill",
-      since: 0,
-      as_of: asOf,
-      types: [
-        { ...compared, type: "v1/organizations", listed: 1, missing: 1 },
-        { ...compared, type: "v1/accounts", listed: 2, missing: 2 },
-        { ...compared, type: "v1/transactions", listed: 400, missing: 400 },
-        { ...compared, type: "v1/clients", listed: 0 },
-      ],
-      answers: { due_at: asOf, since: null },
-      is_routine: true,
-      account_ids: ["account"],
-      types_left: ["v1/transactions", "v1/clients"],
-      reading: null,
-      recovered: { missing: 0, drifted: 0 },
-    },
-    failures: 0,
-    not_before: 0,
+    kind: "fill",
+    since: 0,
+    as_of: asOf,
+    types: [
+      { ...compared, type: "v1/organizations", listed: 1, missing: 1 },
+      { ...compared, type: "v1/accounts", listed: 2, missing: 2 },
+      { ...compared, type: "v1/transactions", listed: 400, missing: 400 },
+      { ...compared, type: "v1/clients", listed: 0 },
+    ],
+    answers: { due_at: asOf, since: null },
+    is_routine: true,
+    account_ids: ["account"],
+    types_left: ["v1/transactions", "v1/clients"],
+    reading: null,
+    search: null,
+    recovered: { missing: 0, drifted: 0 },
   };
 }

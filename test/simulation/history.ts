@@ -39,8 +39,8 @@ const CRON_ENDS_MS = 300_000;
 const RETENTION_MS = 36 * 86_400_000;
 
 /** A secret of a destination is encrypted under the first of these. */
-const OLD_KEYS = "simulated-encryption-key";
-const NEW_KEYS = "another-encryption-key,simulated-encryption-key";
+const OLD_KEYS = "simulated-encryption-key-of-32-characters";
+const NEW_KEYS = `another-encryption-key-of-32-characters,${OLD_KEYS}`;
 
 /** How many of the histories have organizations that are connected to Qonto. */
 const CONNECTED_SHARE = 0.15;

@@ -77,6 +77,38 @@ describe("a key that does not count", () => {
   });
 });
 
+describe("a short key", () => {
+  const application = { QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };
+  const [short, long] = ["k".repeat(31), "K".repeat(32)];
+  const said = `ENCRYPTION_KEYS begins with a key of fewer than 32 characters, from which no subscription's secret is derived: put a longer one first, and keep this one behind it`;
+
+  it("encrypts and decrypts as it always has, and gives no secret to a subscription, which is said", () => {
+    const given = { ...application, ENCRYPTION_KEYS: short };
+    expect(parseConfig({ ...set, ...given })).toMatchObject({
+      encryptionKeys: [short, ADMIN_TOKEN],
+      trustedKeys: [short, ADMIN_TOKEN],
+      subscriptionKeys: [ADMIN_TOKEN],
+    });
+    expect(faultsOf(given)).toEqual([said]);
+    expect(faultsOf({ ...given, ADMIN_TOKEN: "" })).toEqual(["ADMIN_TOKEN is not set", said]);
+  });
+
+  it("behind a longer one decrypts, and is no fault", () => {
+    const given = { ...application, ENCRYPTION_KEYS: `${long},${short}` };
+    expect(parseConfig({ ...set, ...given })).toMatchObject({
+      encryptionKeys: [long, short, ADMIN_TOKEN],
+      subscriptionKeys: [long, ADMIN_TOKEN],
+      faults: [],
+    });
+  });
+
+  it("is no fault without an application at Qonto, nor on this machine", () => {
+    expect(faultsOf({ ENCRYPTION_KEYS: short })).toEqual([]);
+    const local = { ...application, ENCRYPTION_KEYS: short, ALLOW_PRIVATE_DESTINATIONS: "true" };
+    expect(parseConfig({ ...set, ...local })).toMatchObject({ subscriptionKeys: [short, ADMIN_TOKEN], faults: [] });
+  });
+});
+
 describe("CONSOLE_FULL_ACCESS_EMAILS", () => {
   const read = (emails: string) => parseConfig({ ...set, CONSOLE_FULL_ACCESS_EMAILS: emails }).consoleFullAccess;
 
@@ -135,8 +167,13 @@ describe("the application at Qonto", () => {
       types: null,
       backfillDays: 90,
     });
-    const set = { QONTO_TYPES: " v1/cards, v1/transfers,", QONTO_BACKFILL_DAYS: "7" };
+    const set = { QONTO_TYPES: " v1/cards, v1/transfers,v1/cards,", QONTO_BACKFILL_DAYS: "7" };
     expect(read({ ...application, ...set })).toMatchObject({ types: ["v1/cards", "v1/transfers"], backfillDays: 7 });
+  });
+
+  it("subscribes to types that the catalogue does not name: Qonto adds types", () => {
+    expect(read({ ...application, QONTO_TYPES: "v2/unheard-of" })?.types).toEqual(["v2/unheard-of"]);
+    expect(read({ ...application, QONTO_TYPES: " " })?.types).toBeNull();
   });
 
   it("is the sandbox with its staging token, which production is not given", () => {
@@ -172,6 +209,7 @@ describe("the application at Qonto", () => {
       { QONTO_TYPES: "v1/cards;v1/transfers" },
       "QONTO_TYPES must be event types, as v1/transactions, separated by commas",
     ],
+    [{ QONTO_TYPES: "," }, "QONTO_TYPES must be event types, as v1/transactions, separated by commas"],
     [{ QONTO_BACKFILL_DAYS: "0" }, "QONTO_BACKFILL_DAYS must be a whole number from 1 to 3650"],
     [{ QONTO_API_URL: "thirdparty.qonto.com" }, "QONTO_API_URL must be an http or https URL"],
     [{ QONTO_OAUTH_URL: "ftp://oauth.qonto.com" }, "QONTO_OAUTH_URL must be an http or https URL"],

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ADMIN_TOKEN } from "../support/admin-token.ts";
 import { failing, interceptDatabase } from "./support/database.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../support/qonto.ts";
-import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "./support/relay.ts";
+import { BUSINESS_SECRET, ENCRYPTION_KEY, TestRelay, emptyDatabase } from "./support/relay.ts";
 import { type Answer, hang, statuses, unreachable } from "./support/destinations.ts";
 
 const methods = ["log", "info", "debug", "warn", "error"] as const;
@@ -43,7 +43,7 @@ const answers: readonly [string, Answer][] = [
 /** Goes through everything that the relay does, well and ill. Returns all secrets and signatures that there were. */
 async function liveThroughEverything(): Promise<string[]> {
   const relay = new TestRelay();
-  const hidden = [BUSINESS_SECRET, "secret_key", ADMIN_TOKEN, "test-encryption-key", CANARY, IBAN];
+  const hidden = [BUSINESS_SECRET, "secret_key", ADMIN_TOKEN, ENCRYPTION_KEY, CANARY, IBAN];
   const now = () => Math.floor(relay.now / 1000);
   const sendSigned = async (payload: object | string | Uint8Array<ArrayBuffer>, secret: string, ageSeconds = 0) => {
     const request = await businessRequest(payload, { secret, timestamp: now() - ageSeconds });

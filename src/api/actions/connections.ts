@@ -1,14 +1,15 @@
 import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
-import { type LastRun, type Run, readLastRun, readProgress } from "../../connection/run.ts";
+import { type LastRun, type Run, readLastRun, readRun } from "../../connection/run.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
+import { isoTime } from "../../domain/instant.ts";
 import { isConnectable, readConfig } from "../../env.ts";
 import type { World } from "../../platform/world.ts";
 import { type Connection, deleteConnection, findConnection } from "../../store/connections.ts";
 import { requestReconciliation } from "../../store/reconciliation.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, existing, notFound } from "../requests.ts";
-import { isoTime, show } from "../responses.ts";
+import { show } from "../responses.ts";
 import { connection } from "../schemas/connection.ts";
 import { audited } from "./audited.ts";
 
@@ -79,7 +80,7 @@ async function existingConnection({ env }: Pick<ActionContext, "env">, id: strin
 
 /** A connection as the API shows it: never its tokens. */
 export function showConnection(row: Connection, now: number): z.input<typeof connection> {
-  const { run } = readProgress(row.reconciliation, now);
+  const run = readRun(row.reconciliation, now);
   const last = readLastRun(row.lastReconciliation);
   return show(connection, {
     ...row,

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Counters } from "../../domain/counters.ts";
 import type { Attempt } from "../../domain/delivery.ts";
+import { isoTime } from "../../domain/instant.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
@@ -22,7 +23,7 @@ import {
 import { endFilteredDeliveries } from "../../store/filtered-deliveries.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, existing, invalidRequest, notFound } from "../requests.ts";
-import { isoTime, show } from "../responses.ts";
+import { show } from "../responses.ts";
 import {
   destination,
   type destinationChange,

@@ -1,3 +1,4 @@
+import { isoTime } from "../../domain/instant.ts";
 import type { Replay } from "../../domain/replay.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
 import type { World } from "../../platform/world.ts";
@@ -7,7 +8,6 @@ import { replayDeliveries } from "../../store/replay-deliveries.ts";
 import { countReplay } from "../../store/replays.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, invalidRequest, notFound } from "../requests.ts";
-import { isoTime } from "../responses.ts";
 import { audited } from "./audited.ts";
 
 /** Replays past events to a destination, oldest first. */

@@ -14,7 +14,10 @@ const comparedType = z.object({
   type: z.string(),
   listed: z.number(),
   missing: z.number().describe("Items that the relay did not have."),
-  drifted: z.number().describe("Items that the relay had in another state."),
+  drifted: z.number().describe("Items that the relay had in another state, or that are gone."),
+  extra: z
+    .number()
+    .describe("Items that the relay has and Qonto does not list, though nothing says that they are gone."),
   covered: z.boolean().describe("False: Qonto does not list them with the granted scopes."),
   fault: z.string().nullable().describe("Why it was not read to its end. Null: it was, or is not yet."),
 });
@@ -88,7 +91,7 @@ export const exampleConnection = {
     since: "2026-11-24T07:40:00.000Z",
     as_of: "2026-11-24T09:40:00.000Z",
     finished_at: "2026-11-24T09:40:03.000Z",
-    types: [{ type: "v1/transactions", listed: 12, missing: 0, drifted: 0, covered: true, fault: null }],
+    types: [{ type: "v1/transactions", listed: 12, missing: 0, drifted: 0, extra: 0, covered: true, fault: null }],
   },
   last_error: null,
 } satisfies z.input<typeof connection>;

@@ -34,6 +34,7 @@ export const diagnostics = z
         .enum(["production", "sandbox"])
         .nullable()
         .describe("Of the OAuth application at Qonto. Null: none is configured, and no organization can be connected."),
+      qonto_types: z.array(z.string()).nullable().describe("Of QONTO_TYPES. Null: all that the scopes allow."),
     }),
     signature_vectors: z
       .object({ business: z.boolean(), onboarding: z.boolean() })
@@ -73,6 +74,7 @@ export const exampleDiagnostics = {
     signature_tolerance_seconds: 300,
     allow_private_destinations: false,
     qonto_environment: "production",
+    qonto_types: null,
   },
   signature_vectors: { business: true, onboarding: true },
   migrations: { applied: ["0001_schema.sql"], missing: [] },

@@ -853,6 +853,18 @@ describe("a connected relay", () => {
     expect(result).toMatchObject({ notes: [expect.stringContaining("is the relay's own")] });
   });
 
+  it("is told of types that the catalogue does not name, which is no fault", async () => {
+    scene.relay.diagnostics.configuration.qonto_types = ["v1/transactions", "v1/transaction", "v1/unheard-of"];
+    const examined = await scene.examine();
+    expect(faultsOf(examined)).toEqual([]);
+    const notes = [
+      "QONTO_TYPES names what is not in the catalogue, perhaps by a misprint: v1/transaction, v1/unheard-of.",
+    ];
+    expect(resultOf(examined, "configuration")).toMatchObject({ outcome: "passed", notes });
+    scene.relay.diagnostics.configuration.qonto_types = ["v1/transactions"];
+    expect(resultOf(await scene.examine(), "configuration")).toMatchObject({ notes: [] });
+  });
+
   it("is told of subscriptions that are another's, which is no fault", async () => {
     const foreign = { id: "sub-8", types: ["v1/cards"], status: "foreign" };
     const { subscriptions } = connection();

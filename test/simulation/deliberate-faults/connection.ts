@@ -87,7 +87,7 @@ export const connectionFaults: readonly DeliberateFault[] = [
     title: "A reconciliation notes how far it is before it records what it found",
     file: "src/connection/reconcile.ts",
     from: `if (!(await recordPage(`,
-    to: `await writeReconciliation(env.DB, connection, JSON.stringify(progress));
+    to: `await writeReconciliation(env.DB, connection, JSON.stringify(run));
   if (!(await recordPage(`,
   },
   {
@@ -111,14 +111,14 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "History is delivered",
     file: "src/connection/find-differences.ts",
-    from: `return bankUpdatedAt === null ? isFirstReading : Date.parse(bankUpdatedAt) < connection.historyUntil;`,
-    to: `return bankUpdatedAt === null && isFirstReading && connection.historyUntil === 0;`,
+    from: `return changedAt === null ? isFirstReading : Date.parse(changedAt) < connection.historyUntil;`,
+    to: `return changedAt === null && isFirstReading && connection.historyUntil === 0;`,
   },
   {
     title: "What was missed counts as history",
     file: "src/connection/find-differences.ts",
-    from: `return bankUpdatedAt === null ? isFirstReading : Date.parse(bankUpdatedAt) < connection.historyUntil;`,
-    to: `return (bankUpdatedAt === null || isFirstReading) && connection.historyUntil > 0;`,
+    from: `return changedAt === null ? isFirstReading : Date.parse(changedAt) < connection.historyUntil;`,
+    to: `return (changedAt === null || isFirstReading) && connection.historyUntil > 0;`,
   },
   {
     title: "History does not become the latest state",

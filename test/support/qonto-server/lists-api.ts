@@ -29,9 +29,31 @@ const endpoints: readonly ListEndpoint[] = [
   { path: "/v2/payment_links", key: "payment_links", type: "v1/payment-links" },
 ];
 
-/** What Qonto's API lists of the organization that asks: the way to catch up after an outage. */
+interface OneEndpoint {
+  readonly path: string;
+  readonly key: string;
+  readonly type: ListedType;
+  /** What the list does not show is not found. */
+  readonly isOfList?: boolean;
+}
+
+const oneEndpoints: readonly OneEndpoint[] = [
+  { path: "/v2/sepa/beneficiaries/:id", key: "beneficiary", type: "v1/beneficiaries", isOfList: true },
+  { path: "/v2/beneficiaries/:id", key: "beneficiary", type: "v1/beneficiaries" },
+  { path: "/v2/clients/:id", key: "client", type: "v1/clients" },
+  { path: "/v2/products/:id", key: "product", type: "v1/products" },
+];
+
+/** What Qonto's API lists of the organization that asks, or shows by its id: the way to catch up after an outage. */
 export function listsApi(bankOf: (request: Request) => Bank, mostResults?: number): Hono {
   const api = new Hono();
+  for (const { path, key, type, isOfList = false } of oneEndpoints) {
+    api.get(path, (c) => {
+      const found = bankOf(c.req.raw).find(type, c.req.param("id") ?? "");
+      const isShown = found !== undefined && (found.isListed || !isOfList);
+      return isShown ? Response.json({ [key]: found.item }) : flatError(404, "not_found", "There is no such resource");
+    });
+  }
   for (const { path, key, type, changed } of endpoints) {
     api.get(path, (c) => {
       const query = new URL(c.req.url).searchParams;

@@ -98,7 +98,7 @@ describe("connections", () => {
       next_due_at: relay.now + HOUR_MS,
     };
     await insertConnection(relay.now, {
-      reconciliation: JSON.stringify({ run: inProgress, failures: 0, not_before: 0 }),
+      reconciliation: JSON.stringify(inProgress),
       last_reconciliation: JSON.stringify(last),
     });
     const times = { since: new Date(relay.now - HOUR_MS).toISOString(), as_of: new Date(relay.now).toISOString() };

@@ -26,10 +26,13 @@ describe("diagnostics", () => {
       signature_tolerance_seconds: 300,
       allow_private_destinations: false,
       qonto_environment: null,
+      qonto_types: null,
     });
     expect(JSON.stringify(body)).not.toContain("secret-");
     relay.env = { ...relay.env, QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };
-    expect((await diagnose(relay)).configuration.secrets.subscriptions).toBe(2);
+    expect((await diagnose(relay)).configuration).toMatchObject({ secrets: { subscriptions: 2 }, qonto_types: null });
+    relay.env = { ...relay.env, QONTO_TYPES: "v1/cards,v1/unheard-of" };
+    expect((await diagnose(relay)).configuration).toMatchObject({ qonto_types: ["v1/cards", "v1/unheard-of"] });
     relay.env = { ...relay.env, QONTO_WEBHOOK_SECRETS: "", QONTO_CLIENT_ID: "", QONTO_CLIENT_SECRET: "" };
     expect((await diagnose(relay)).configuration.faults).toEqual(["QONTO_WEBHOOK_SECRETS is not set"]);
   });

@@ -176,6 +176,24 @@ describe("health", () => {
     expect((await connectionsCheck(relay)).detail).toContain("has been missing for 3601 s");
   });
 
+  it("is degraded when no check of the subscriptions has succeeded for more than an hour, since it was connected", async () => {
+    const relay = new TestRelay();
+    const subscription = { types: ["v1/cards"], status: "active", keyId: "key_1" };
+    const own = { ...subscription, id: "sub_2", checkedAt: relay.now };
+    const surplus = { ...subscription, id: "sub_1", checkedAt: relay.now - 900_000 };
+    await insertConnection(relay.now - 7_200_000, { subscriptions: [surplus, own], reconciled_until: relay.now });
+    relay.passSeconds(3_600);
+    await relay.runCron();
+    expect(await health(relay)).toEqual(healthy);
+    relay.passSeconds(1);
+    expect((await health(relay)).degraded).toEqual(["connections"]);
+    expect((await connectionsCheck(relay)).detail).toBe(
+      "The last check of the subscriptions of con_1 that succeeded was 3601 s ago: the console's page Qonto says why.",
+    );
+    await env.DB.prepare("UPDATE connections SET connected_at = ?1").bind(relay.now).run();
+    expect(await health(relay)).toEqual(healthy);
+  });
+
   it("is degraded when the state has not been reconciled for more than six hours", async () => {
     const relay = new TestRelay();
     await insertConnection(relay.now);

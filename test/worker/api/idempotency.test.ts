@@ -4,7 +4,7 @@ import { decrypt } from "../../../src/platform/encryption.ts";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { type Intercept, Meter, failing, interceptDatabase, never } from "../support/database.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { statuses } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
@@ -251,7 +251,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
       async ({ id, secret }) => {
         const rows = await rowsOf("destinations");
         expect(rows.map((row) => row.id)).toEqual([id]);
-        expect(await decrypt(["test-encryption-key"], rows[0].secret, id)).toBe(secret);
+        expect(await decrypt([ENCRYPTION_KEY], rows[0].secret, id)).toBe(secret);
         expect((await rowsOf("audit")).map(({ subject, outcome }) => [subject, outcome])).toEqual([[id, "done"]]);
       },
     );
@@ -275,7 +275,7 @@ describe("a request whose isolate dies, anywhere, and that is repeated under its
       async (relay) => ({ path: `/api/destinations/${(await relay.addDestination(url)).id}/rotate-secret`, body: {} }),
       async ({ secret }) => {
         const [row] = await rowsOf("destinations");
-        expect(await decrypt(["test-encryption-key"], row.secret, row.id)).toBe(secret);
+        expect(await decrypt([ENCRYPTION_KEY], row.secret, row.id)).toBe(secret);
         expect(JSON.parse(row.previous_secrets)).toHaveLength(1);
       },
     );

@@ -3,7 +3,7 @@ import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, it } from "vitest";
 import { signBusiness } from "../../../src/qonto/signature.ts";
 import { makePayload } from "../../support/qonto.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 import type { ReceivedRequest } from "../support/destinations.ts";
 
 beforeEach(emptyDatabase);
@@ -56,7 +56,7 @@ async function rotate(relay: TestRelay, id: string, body?: object): Promise<stri
 }
 
 describe("a destination's secret", () => {
-  it.each(["test-encryption-key", ""])("cannot be read in the database (ENCRYPTION_KEYS=%s)", async (key) => {
+  it.each([ENCRYPTION_KEY, ""])("cannot be read in the database (ENCRYPTION_KEYS=%s)", async (key) => {
     const relay = new TestRelay({ ENCRYPTION_KEYS: key });
     const { id, secret } = await relay.addDestination(url);
     const rotated = await rotate(relay, id);

@@ -76,6 +76,15 @@ describe("disconnecting", () => {
     expect(await connections()).toBe(1);
     expect(scene.subscriptions).toHaveLength(1);
   });
+
+  it("keeps the connection when the access token is refused while another isolate replaces it", async () => {
+    const scene = await SubscriptionScene.beginSubscribed();
+    await env.DB.prepare("UPDATE connections SET refresh_attempted_at = ?1").bind(scene.relay.now).run();
+    scene.onCall = async (call, answer) => (call.endsWith(LIST) ? Response.json({}, { status: 401 }) : answer());
+    expect(await end(scene)).toBe("unavailable");
+    expect(await connections()).toBe(1);
+    expect(scene.subscriptions).toHaveLength(1);
+  });
 });
 
 describe("while Qonto cannot be asked", () => {

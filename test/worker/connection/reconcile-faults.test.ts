@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { readLastRun, readProgress } from "../../../src/connection/run.ts";
+import { readLastRun, readRun } from "../../../src/connection/run.ts";
 import { QontoRefusal, QontoUnavailable } from "../../../src/qonto/api-client.ts";
 import { findResources } from "../../../src/store/resources.ts";
 import { readData } from "../../../src/qonto/resource.ts";
@@ -7,6 +7,7 @@ import type { PathFault } from "../../support/qonto-server/faults.ts";
 import { SimulatedQonto } from "../../support/qonto-server/simulated-qonto.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { database } from "../support/store.ts";
+import { liveThroughMinutes, lookAfter } from "./scene.ts";
 import {
   DESTINATION,
   type Scene,
@@ -32,9 +33,6 @@ function makeMany({ qonto }: TestRelay, type: "v1/clients" | "v1/products" | "v1
 const lastRunOf = async (id: string) => readLastRun((await connectionOf(id)).lastReconciliation);
 
 const resultOf = async (id: string, type: string) => (await lastRunOf(id))?.types.find((one) => one.type === type);
-
-const notBeforeOf = async ({ relay, id }: Scene) =>
-  readProgress((await connectionOf(id)).reconciliation, relay.now).not_before - relay.now;
 
 const failedRun = async ({ relay, id }: Scene): Promise<unknown> => {
   try {
@@ -69,45 +67,13 @@ describe("while Qonto is not available", () => {
     expect((await connectionOf(id)).reconciledUntil).not.toBeNull();
   });
 
-  it("asks less and less often", async () => {
-    const scene = await connected();
-    const { relay } = scene;
-    relay.qonto.faults.status = 503;
-    const waits: number[] = [];
-    for (let failures = 0; failures < 7; failures += 1) {
-      expect(await failedRun(scene)).toBeInstanceOf(QontoUnavailable);
-      waits.push((await notBeforeOf(scene)) / 60_000);
-      relay.passSeconds(60 * (waits.at(-1) ?? 0) + 1);
-    }
-    expect(waits).toEqual([0, 1, 3, 7, 15, 15, 15]);
-  });
-
-  it("waits for as long as Qonto asks, also when an operator is in a hurry", async () => {
-    const scene = await connected();
-    const { relay, id } = scene;
-    const { fetch } = relay.qonto;
-    Object.assign(relay.qonto, {
-      fetch: async () => new Response("{}", { status: 429, headers: { "retry-after": "600" } }),
-    });
-    expect(await failedRun(scene)).toMatchObject({ retryAfterSeconds: 600 });
-    expect(await notBeforeOf(scene)).toBe(600_000);
-    Object.assign(relay.qonto, { fetch });
-    relay.passSeconds(599);
-    await reconcile(relay, id);
-    expect(relay.qonto.calls).toEqual([]);
-    relay.passSeconds(1);
-    await reconcileWhole(relay, id);
-    expect((await connectionOf(id)).reconciledUntil).not.toBeNull();
-  });
-
-  it("one list that never answers does not keep the others from being read", async () => {
-    const scene = await connected((relay) => makeMany(relay, "v1/transfers", 3));
-    const { relay, id } = scene;
+  it("one list that is not available eight times in a row does not keep the others from being read", async () => {
+    const { relay, id } = await connected((made) => makeMany(made, "v1/transfers", 3));
     relay.qonto.faults.paths.set(PRODUCTS, { status: 500 });
-    for (let runs = 0; runs < 100 && (await lastRunOf(id)) === null; runs += 1) {
-      await failedRun(scene);
-      relay.passSeconds(60);
-    }
+    for (let minute = 0; minute < 100 && (await lastRunOf(id)) === null; minute += 1)
+      await liveThroughMinutes(relay, 1);
+    // Eight times, and each is tried twice.
+    expect(relay.qonto.calls.filter((call) => call.startsWith(`GET ${PRODUCTS}`))).toHaveLength(16);
     expect(await resultOf(id, "v1/products")).toMatchObject({
       fault: expect.stringContaining("500"),
       complete_until: null,
@@ -119,6 +85,16 @@ describe("while Qonto is not available", () => {
     await reconcileWhole(relay, id);
     expect((await connectionOf(id)).reconciledUntil).not.toBeNull();
   });
+});
+
+it("a list of which a page has been read is gone on with, however many failures there were before", async () => {
+  const { relay, id } = await connected((made) => makeMany(made, "v1/products", 150));
+  await database.prepare("UPDATE connections SET step_failures = 7, subscriptions_due_at = 9e15").run();
+  relay.qonto.afterPage(PRODUCTS, 1, () => relay.qonto.faults.paths.set(PRODUCTS, { status: 500 }));
+  await lookAfter(relay);
+  const { reconciliation, stepFailures } = await connectionOf(id);
+  expect(readRun(reconciliation, relay.now)?.types_left[0]).toBe("v1/products");
+  expect(stepFailures).toBe(1);
 });
 
 describe("a list that cannot be read", () => {
@@ -193,7 +169,6 @@ describe("a list that cannot be read", () => {
     Object.assign(relay.qonto, { fetch: (url: string, init: RequestInit) => fetch(url, { ...init, headers }) });
     expect(await failedRun(scene)).toBeInstanceOf(QontoRefusal);
     expect(await countRows("events")).toBe(0);
-    expect(await notBeforeOf(scene)).toBe(900_000);
     expect((await connectionOf(id)).reconciledUntil).toBeNull();
   });
 });

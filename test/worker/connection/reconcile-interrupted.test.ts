@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { readProgress } from "../../../src/connection/run.ts";
+import { readRun } from "../../../src/connection/run.ts";
 import { claimConnection } from "../../../src/store/connections.ts";
 import { requestReconciliation } from "../../../src/store/reconciliation.ts";
 import { listedTypes } from "../../support/qonto-server/bank.ts";
@@ -54,7 +54,7 @@ describe("with few requests for each run of the cron", () => {
     };
     await reconcile(relay, id, { onCall: slow });
     expect(relay.qonto.calls).toHaveLength(3);
-    expect(readProgress((await connectionOf(id)).reconciliation, relay.now).run?.types_left).toHaveLength(9);
+    expect(readRun((await connectionOf(id)).reconciliation, relay.now)?.types_left).toHaveLength(9);
   });
 
   it("a run that began a day ago begins again", async () => {
@@ -62,7 +62,7 @@ describe("with few requests for each run of the cron", () => {
     await reconcile(relay, id, { requests: 5 });
     relay.passSeconds(86_400);
     await reconcile(relay, id, { requests: 1 });
-    const { run } = readProgress((await connectionOf(id)).reconciliation, relay.now);
+    const run = readRun((await connectionOf(id)).reconciliation, relay.now);
     expect(run).toMatchObject({ kind: "fill", as_of: relay.now, types: run?.types.map(() => ({ listed: 0 })) });
   });
 });

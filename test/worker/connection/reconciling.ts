@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { isReconciliationDue, reconcileConnection } from "../../../src/connection/reconcile.ts";
+import { reconcileConnection } from "../../../src/connection/reconcile.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { encrypt } from "../../../src/platform/encryption.ts";
 import { realWorld } from "../../../src/platform/world.ts";
@@ -38,7 +38,7 @@ export async function reconcile(relay: TestRelay, id: string, options: Options =
   if (connection === null) throw new Error("Another run of the cron has the connection");
   const context = contextOf(relay, between(relay, onCall));
   const budget = { until: relay.now + RUN_MS, requests };
-  const isDue = isReconciliationDue(connection, relay.now);
+  const isDue = relay.now >= connection.reconciliationDueAt;
   const work = isDue && reconcileConnection(connection, context, budget);
   try {
     await relay.clock.waitFor(Promise.race([work, died]));

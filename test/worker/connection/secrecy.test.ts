@@ -4,7 +4,7 @@ import { beginAuthorization, finishAuthorization } from "../../../src/connection
 import { exampleApplication } from "../../support/qonto-server/simulated-qonto.ts";
 import { qontoApplication } from "../support/connected-relay.ts";
 import { failing } from "../support/database.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   REFRESH_IS_DUE_SECONDS,
   contextOf,
@@ -112,7 +112,7 @@ it("no token, code, state, verifier or secret is in a log line or in what an ope
   relay.passSeconds(REFRESH_IS_DUE_SECONDS);
   relay.env = { ...relay.env, ENCRYPTION_KEYS: "another-key" };
   await look();
-  relay.env = { ...relay.env, ENCRYPTION_KEYS: "test-encryption-key" };
+  relay.env = { ...relay.env, ENCRYPTION_KEYS: ENCRYPTION_KEY };
   endConsents(relay, await rowOf({ id: finished.connectionId }));
   await look();
 

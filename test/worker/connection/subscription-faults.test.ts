@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
-import { emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, emptyDatabase } from "../support/relay.ts";
 import { operationalEvents } from "./scene.ts";
 import { LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
@@ -10,6 +10,8 @@ beforeEach(emptyDatabase);
 afterEach(() => vi.restoreAllMocks());
 
 const QUARTER_HOUR_MS = 900_000;
+
+const NEW_KEY = "new-encryption-key-of-32-characters-or-more";
 
 const json = (body: unknown, status = 200) => Response.json(body, { status });
 const meta = { current_page: 1, next_page: null, prev_page: null, total_pages: 1, per_page: 100 };
@@ -40,7 +42,7 @@ describe("a list that is not answered, or not as documented, changes nothing", (
     nothing: [() => Promise.reject(new TypeError("fetch failed")), "QontoUnavailable"],
   };
 
-  it.each(Object.entries(answers))("%s", async (_title, [answer, error]) => {
+  it.each(Object.entries(answers))("%s", async (title, [answer, error]) => {
     const scene = await SubscriptionScene.beginSubscribed();
     const before = await scene.find();
     const { subscription } = scene;
@@ -50,8 +52,8 @@ describe("a list that is not answered, or not as documented, changes nothing", (
     expect(scene.subscription).toEqual(subscription);
     const { subscriptions, subscriptionsDueAt } = await scene.find();
     expect(subscriptions).toEqual(before.subscriptions);
-    const isRefused = error === "QontoRefusal";
-    expect(subscriptionsDueAt).toBe(scene.relay.now + (isRefused ? QUARTER_HOUR_MS : 60_000));
+    const isPutOff = error === "QontoRefusal" && title !== "401";
+    expect(subscriptionsDueAt).toBe(isPutOff ? scene.relay.now + QUARTER_HOUR_MS : before.subscriptionsDueAt);
   });
 
   it("but a list that says no count is believed", async () => {
@@ -75,32 +77,19 @@ describe("a list that is not answered, or not as documented, changes nothing", (
   });
 });
 
-it("a list that shifts while it is read is read again a minute later", async () => {
+it("a list that shifts while it is read is read again in the next run", async () => {
   const scene = await SubscriptionScene.begin();
   for (let count = 0; count < 150; count += 1) scene.subscribeForeign(`https://other.example.com/${count}`);
   await scene.check();
+  scene.relay.passSeconds(900);
   const [first] = scene.qonto.subscriptions.keys();
   scene.qonto.calls.length = 0;
   // The relay's own is the last of the second page, and its place moves.
   scene.qonto.afterPage(LIST, 1, () => scene.qonto.loseSubscription(first ?? ""));
   expect(await scene.attempt()).toBe("UnreliableList");
   expect(scene.changes).toEqual([]);
-  expect((await scene.find()).subscriptionsDueAt).toBe(scene.relay.now + 60_000);
+  expect((await scene.find()).subscriptionsDueAt).toBeLessThanOrEqual(scene.relay.now);
   expect(await scene.check()).toBe("unchanged");
-});
-
-describe("Qonto's Retry-After", () => {
-  it.each([
-    [120, 120],
-    [5, 60],
-    [86_400, 900],
-  ])("of %i s has the next check made in %i s", async (seconds, dueInSeconds) => {
-    const scene = await SubscriptionScene.beginSubscribed();
-    const headers = { "retry-after": String(seconds) };
-    scene.onCall = async () => Response.json({ code: "busy" }, { status: 503, headers });
-    await scene.attempt();
-    expect((await scene.find()).subscriptionsDueAt).toBe(scene.relay.now + 1000 * dueInSeconds);
-  });
 });
 
 describe("a new first key", () => {
@@ -112,8 +101,8 @@ describe("a new first key", () => {
   it("gives a new subscription, and the old one is deleted after: the webhooks of both are accepted all the time", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
     const old = scene.subscription;
-    const [oldSecret = "", newSecret = ""] = await subscriptionSecrets(["test-encryption-key", "new-key"]);
-    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+    const [oldSecret = "", newSecret = ""] = await subscriptionSecrets([ENCRYPTION_KEY, NEW_KEY]);
+    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: `${NEW_KEY},${ENCRYPTION_KEY}` };
     scene.onCall = async (call, answer) => {
       if (!call.startsWith("GET")) expect(await scene.emit()).toEqual(scene.subscriptions.map(() => 200));
       const answered = await answer();
@@ -127,7 +116,7 @@ describe("a new first key", () => {
     expect([old.secret, scene.subscription.secret]).toEqual([oldSecret, newSecret]);
     expect([await answerTo(scene, oldSecret), await answerTo(scene, newSecret)]).toEqual([200, 200]);
     expect(await scene.check()).toBe("unchanged");
-    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key" };
+    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: NEW_KEY };
     expect([await answerTo(scene, oldSecret), await answerTo(scene, newSecret)]).toEqual([401, 200]);
   });
 
@@ -135,14 +124,14 @@ describe("a new first key", () => {
     "is no gap, and leaves one subscription, when the process dies after the %s",
     async (at) => {
       const scene = await SubscriptionScene.beginSubscribed();
-      scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+      scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: `${NEW_KEY},${ENCRYPTION_KEY}` };
       const restart = scene.dieAfter(at);
       expect(await scene.attempt()).toBe("Error");
       restart();
       // The lease of the dead one.
       scene.relay.passSeconds(90);
       expect(await scene.check()).toBe(at === "POST" ? "changed" : "unchanged");
-      const [secret] = await subscriptionSecrets(["new-key"]);
+      const [secret] = await subscriptionSecrets([NEW_KEY]);
       expect(scene.subscription.secret).toBe(secret);
       expect(await operationalEvents()).toEqual([]);
     },
@@ -152,7 +141,7 @@ describe("a new first key", () => {
 describe("a check that stops in the middle", () => {
   it("for want of requests is gone on with by the next", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
-    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+    scene.relay.env = { ...scene.relay.env, ENCRYPTION_KEYS: `${NEW_KEY},${ENCRYPTION_KEY}` };
     const { subscriptionsDueAt } = await scene.find();
     expect(await scene.check({ requests: 2 })).toBe("unfinished");
     expect(scene.subscriptions).toHaveLength(2);
@@ -205,22 +194,99 @@ describe("while a check is made", () => {
   });
 });
 
-it("an hour of 401 makes far fewer requests than the 200 after which Qonto refuses everything", async () => {
-  const scene = await SubscriptionScene.beginSubscribed();
-  let requests = 0;
-  scene.onCall = async (call, answer) => {
-    if (!call.endsWith(LIST)) return answer();
-    requests += 1;
-    return json({ code: "unauthorized", detail: "Invalid" }, 401);
+describe("a type that the catalogue does not name", () => {
+  const variables = { QONTO_TYPES: "v1/cards,v1/unheard-of" };
+  const NAMED = "QONTO_TYPES names types that the relay does not know: v1/unheard-of.";
+
+  it.each([400, 403, 422])(
+    "and that Qonto refuses with %i leaves the subscription as it is, and is named as the last error",
+    async (status) => {
+      const scene = await SubscriptionScene.beginSubscribed({ variables: { QONTO_TYPES: "v1/cards" } });
+      const before = structuredClone(scene.subscription);
+      scene.relay.env = { ...scene.relay.env, ...variables };
+      scene.qonto.faults.paths.set(`${LIST}/${before.id}`, { status });
+      await scene.relay.runCron();
+      expect(scene.changes).toEqual([`PUT ${LIST}/${before.id}`]);
+      expect(scene.subscription).toEqual(before);
+      expect(await scene.emit("v1/cards")).toEqual([200]);
+      const { lastError, subscriptions } = await scene.find();
+      expect(lastError).toContain(`Subscriptions: Qonto refuses (${status}): `);
+      expect(lastError).toContain(NAMED);
+      expect(subscriptions).toMatchObject([{ id: before.id, types: ["v1/cards"], status: "active" }]);
+      scene.qonto.faults.paths.clear();
+      scene.relay.passSeconds(900);
+      await scene.relay.runCron();
+      expect(scene.subscription.types).toEqual(["v1/cards", "v1/unheard-of"]);
+      expect((await scene.find()).lastError).toBeNull();
+    },
+  );
+
+  it("is named when Qonto refuses the first subscription", async () => {
+    const scene = await SubscriptionScene.begin({ variables });
+    scene.onCall = refusingChanges(422);
+    await expect(scene.check()).rejects.toThrow(NAMED);
+  });
+
+  it.each([401, 404])("is not blamed for an answer of %i", async (status) => {
+    const scene = await SubscriptionScene.begin({ variables });
+    scene.onCall = refusingChanges(status);
+    await expect(scene.check()).rejects.not.toThrow("QONTO_TYPES");
+  });
+});
+
+it("without a key that is long enough for a secret no subscription is made, which is said", async () => {
+  const short = { ENCRYPTION_KEYS: "k".repeat(31), ADMIN_TOKEN: "" };
+  const scene = await SubscriptionScene.begin({ variables: short });
+  await expect(scene.check()).rejects.toThrow("ENCRYPTION_KEYS holds no key that is long enough");
+  expect(scene.qonto.calls).toEqual([]);
+});
+
+describe("health", () => {
+  const checkOf = async ({ relay }: SubscriptionScene) => {
+    const { checks } = await (await relay.fetch("/health")).json<{ checks: { connections: object } }>();
+    return checks.connections;
   };
-  for (let minute = 0; minute < 60; minute += 1) {
-    const { subscriptionsDueAt } = await scene.find();
-    if (scene.relay.now >= subscriptionsDueAt) await scene.attempt();
-    scene.relay.passSeconds(60);
-  }
-  expect(requests).toBeGreaterThanOrEqual(4);
-  expect(requests).toBeLessThanOrEqual(20);
-  expect(scene.subscriptions).toHaveLength(1);
+
+  it.each([401, 403, 503])(
+    "is degraded when Qonto has answered the list with %i for more than an hour, until the next check that succeeds",
+    async (status) => {
+      const scene = await SubscriptionScene.begin();
+      const { relay, qonto } = scene;
+      await relay.runCron();
+      qonto.faults.paths.set(LIST, { status });
+      for (let quarter = 0; quarter < 3; quarter += 1) {
+        relay.passSeconds(900);
+        await relay.runCron();
+      }
+      expect(await checkOf(scene)).toMatchObject({ status: "ok" });
+      relay.passSeconds(960);
+      await relay.runCron();
+      const detail = expect.stringMatching(
+        /^The last check of the subscriptions of \S+ that succeeded was 36\d\d s ago: the console's page Qonto says why\.$/,
+      );
+      expect(await checkOf(scene)).toMatchObject({ status: "degraded", detail, value: 1 });
+      expect((await scene.find()).subscriptions).toMatchObject([{ status: "active" }]);
+      qonto.faults.paths.clear();
+      relay.passSeconds(900);
+      await relay.runCron();
+      expect(await checkOf(scene)).toMatchObject({ status: "ok" });
+    },
+  );
+
+  it("is degraded while types that Qonto does not take have been wanted for more than an hour", async () => {
+    const scene = await SubscriptionScene.beginSubscribed({ variables: { QONTO_TYPES: "v1/cards" } });
+    scene.relay.env = { ...scene.relay.env, QONTO_TYPES: "v1/cards,v1/unheard-of" };
+    scene.onCall = refusingChanges(422);
+    for (let quarter = 0; quarter < 4; quarter += 1) {
+      expect(await scene.attempt()).toBe("QontoRefusal");
+      scene.relay.passSeconds(900);
+    }
+    expect(await checkOf(scene)).toMatchObject({ status: "degraded" });
+    scene.onCall = intact;
+    expect(await scene.check()).toBe("changed");
+    scene.relay.passSeconds(10);
+    expect(await checkOf(scene)).toMatchObject({ status: "ok" });
+  });
 });
 
 it("neither the secret nor a token is in any line of the log", async () => {

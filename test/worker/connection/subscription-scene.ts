@@ -2,6 +2,7 @@ import { type Connection, claimConnection, releaseConnection } from "../../../sr
 import type { Budget, ConnectionContext } from "../../../src/connection/context.ts";
 import { checkSubscriptions } from "../../../src/connection/subscriptions.ts";
 import type { Bindings } from "../../../src/env.ts";
+import type { SampleType } from "../../../src/qonto/sample-event.ts";
 import type { Subscription } from "../../support/qonto-server/subscriptions-api.ts";
 import type { Scope } from "../../support/qonto-server/scopes.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
@@ -142,8 +143,8 @@ export class SubscriptionScene {
   }
 
   /** Qonto sends an event: how the relay answers each of its webhooks. */
-  async emit(): Promise<(number | null)[]> {
-    const sent = await this.qonto.emit(this.qonto.event("v1/transactions"));
+  async emit(type: SampleType = "v1/transactions"): Promise<(number | null)[]> {
+    const sent = await this.qonto.emit(this.qonto.event(type));
     const here = sent.filter(({ url }) => url === CALLBACK_URL);
     return here.flatMap(({ tries }) => tries.map(({ status }) => status));
   }

@@ -73,7 +73,7 @@ function happen({ kind, types = [] }: Mishap, scene: SubscriptionScene, ownIds: 
   if (kind === "new key") {
     scene.relay.env = {
       ...scene.relay.env,
-      ENCRYPTION_KEYS: `key-${Math.floor(scene.relay.now)},${scene.relay.env.ENCRYPTION_KEYS}`,
+      ENCRYPTION_KEYS: `a-key-that-gives-secrets-${Math.floor(scene.relay.now)},${scene.relay.env.ENCRYPTION_KEYS}`,
     };
   }
   if (own === undefined) return;

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { cataloguedTypes } from "../../../src/qonto/catalogue.ts";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { interceptDatabase } from "../support/database.ts";
-import { emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, emptyDatabase } from "../support/relay.ts";
 import { operationalEvents } from "./scene.ts";
 import { CALLBACK_URL, LIST, SubscriptionScene, intact, refusingChanges } from "./subscription-scene.ts";
 
@@ -15,12 +15,18 @@ describe("a connection without a subscription", () => {
   it("gets one for every type of the catalogue, whose webhooks are accepted", async () => {
     const scene = await SubscriptionScene.begin();
     expect(await scene.check()).toBe("created");
-    const [secret] = await subscriptionSecrets(["test-encryption-key"]);
+    const [secret] = await subscriptionSecrets([ENCRYPTION_KEY]);
     expect(scene.subscription).toMatchObject({ callback_url: CALLBACK_URL, types: cataloguedTypes.business, secret });
     expect(await scene.emit()).toEqual([200]);
     const { subscriptions, subscriptionsDueAt } = await scene.find();
     expect(subscriptions).toEqual([
-      { id: scene.subscription.id, types: cataloguedTypes.business, status: "active", keyId: expect.any(String) },
+      {
+        id: scene.subscription.id,
+        types: cataloguedTypes.business,
+        status: "active",
+        keyId: expect.any(String),
+        checkedAt: scene.relay.now,
+      },
     ]);
     expect(subscriptionsDueAt).toBe(scene.relay.now + CHECKED_EVERY_MS);
     expect(await operationalEvents()).toEqual([]);
@@ -32,14 +38,15 @@ describe("a connection without a subscription", () => {
     expect(scene.subscription.types).toEqual(["v1/consent-revocations", "v1/cards"]);
   });
 
-  it("gets those of QONTO_TYPES that the scopes and the catalogue have", async () => {
+  it("gets those of QONTO_TYPES that the scopes allow, also one that the catalogue does not name", async () => {
     const variables = { QONTO_TYPES: "v1/cards,v1/transfers,v1/unheard-of" };
     const scene = await SubscriptionScene.begin({
       variables,
       scopes: ["offline_access", "webhook", "organization.read"],
     });
     await scene.check();
-    expect(scene.subscription.types).toEqual(["v1/transfers"]);
+    expect(scene.subscription.types).toEqual(["v1/transfers", "v1/unheard-of"]);
+    expect(await scene.check()).toBe("unchanged");
   });
 
   it("gets none when nothing is left of QONTO_TYPES, which is said", async () => {

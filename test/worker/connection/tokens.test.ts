@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../../src/platform/timeout.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { never } from "../support/database.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
   REFRESH_IS_DUE_SECONDS,
   endConsents,
@@ -492,10 +492,37 @@ it("tokens that no key decrypts say what to do before their refresh is due", asy
   expect((await rowOf(connection)).lastError).toMatch(/^\w+: No key of ENCRYPTION_KEYS decrypts the tokens\./);
 });
 
+it.each([{ QONTO_TYPES: "cards" }, { QONTO_CLIENT_SECRET: "" }, { QONTO_CLIENT_ID: "" }])(
+  "tokens are encrypted again also while a variable of the connection cannot be read: %o",
+  async (fault) => {
+    const relay = new TestRelay(qontoApplication);
+    const connection = await connectDirectly(relay);
+    relay.env = { ...relay.env, ...fault, ENCRYPTION_KEYS: `new-key,${ENCRYPTION_KEY}` };
+    await relay.runCron();
+    expect((await rowOf(connection)).refreshToken).not.toBe(connection.refreshToken);
+    relay.env = { ...relay.env, ...qontoApplication, QONTO_TYPES: "", ENCRYPTION_KEYS: "new-key" };
+    expect(await works(relay, connection)).toBe(true);
+  },
+);
+
+it("tokens that a short key has encrypted go on being decrypted, alone and behind a longer key", async () => {
+  const short = "k".repeat(31);
+  const relay = new TestRelay({ ...qontoApplication, ENCRYPTION_KEYS: short });
+  const connection = await connectDirectly(relay);
+  await relay.runCron();
+  expect((await rowOf(connection)).refreshToken).toBe(connection.refreshToken);
+  expect(await works(relay, connection)).toBe(true);
+  relay.env = { ...relay.env, ENCRYPTION_KEYS: `${ENCRYPTION_KEY},${short}` };
+  expect(await works(relay, connection)).toBe(true);
+  await relay.runCron();
+  relay.env = { ...relay.env, ENCRYPTION_KEYS: ENCRYPTION_KEY };
+  expect(await works(relay, connection)).toBe(true);
+});
+
 it("tokens are encrypted again under a new first key, and still work when the old one is gone", async () => {
   const relay = new TestRelay(qontoApplication);
   const connection = await connectDirectly(relay);
-  relay.env = { ...relay.env, ENCRYPTION_KEYS: "new-key,test-encryption-key" };
+  relay.env = { ...relay.env, ENCRYPTION_KEYS: `new-key,${ENCRYPTION_KEY}` };
   await relay.runCron();
   relay.env = { ...relay.env, ENCRYPTION_KEYS: "new-key" };
   expect(await works(relay, connection)).toBe(true);

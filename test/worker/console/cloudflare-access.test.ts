@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { read } from "./reading.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -243,9 +243,9 @@ describe("a form of an identity", () => {
     }
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(true);
 
-    relay.env = { ...relay.env, ENCRYPTION_KEYS: "another,test-encryption-key" };
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: `another,${ENCRYPTION_KEY}` };
     expect((await visitor.post(pause, { form_token: own })).status).toBe(403);
-    relay.env = { ...relay.env, ENCRYPTION_KEYS: "test-encryption-key" };
+    relay.env = { ...relay.env, ENCRYPTION_KEYS: ENCRYPTION_KEY };
     expect((await visitor.post(pause, { form_token: own })).status).toBe(303);
     expect((await relay.api("GET", `/api/destinations/${id}`)).body.enabled).toBe(false);
   });

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
-import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 import { Visitor } from "./visitor.ts";
 
 beforeEach(emptyDatabase);
@@ -123,7 +123,7 @@ describe("a session", () => {
     const { cookie } = await Visitor.loggedIn(new TestRelay());
     for (const changes of [
       { ADMIN_TOKEN: `another-${ADMIN_TOKEN}` },
-      { ENCRYPTION_KEYS: "another,test-encryption-key" },
+      { ENCRYPTION_KEYS: `another,${ENCRYPTION_KEY}` },
     ]) {
       const visitor = new Visitor(new TestRelay(changes));
       visitor.cookie = cookie;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { LastRun, Progress } from "../../../src/connection/run.ts";
+import type { LastRun, Run } from "../../../src/connection/run.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { findRow, insertConnection } from "../support/connections.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -38,6 +38,13 @@ describe("the page Qonto", () => {
   it("with half an application says what is missing", async () => {
     const text = await lookAt(new TestRelay({ QONTO_CLIENT_ID: "client" }));
     expect(text).toContain("QONTO_CLIENT_SECRET is not set, and QONTO_CLIENT_ID is.");
+  });
+
+  it("with a variable of the connection that cannot be read says so, and nothing of other variables", async () => {
+    const others = { QONTO_ONBOARDING_SECRETS: "local-secret", CONSOLE_FULL_ACCESS_EMAILS: "nobody" };
+    const text = await lookAt(new TestRelay({ ...qontoApplication, ...others, QONTO_TYPES: "cards" }));
+    expect(text).toContain("QONTO_TYPES must be event types, as v1/transactions, separated by commas.");
+    for (const name of Object.keys(others)) expect(text).not.toContain(name);
   });
 
   it("with an application says what it asks of Qonto, and never its secret", async () => {
@@ -100,22 +107,27 @@ describe("the page Qonto", () => {
 
   it("shows how far a reconciliation is, and what the last one found", async () => {
     const relay = new TestRelay(qontoApplication);
-    const compared = { listed: 4, missing: 0, drifted: 0, fault: null, is_covered: true, complete_until: null };
+    const compared = {
+      listed: 4,
+      missing: 0,
+      drifted: 0,
+      extra: 0,
+      fault: null,
+      is_covered: true,
+      complete_until: null,
+    };
     const began = { kind: "changes", since: 0, as_of: relay.now - MINUTE_MS } as const;
-    const progress = {
-      run: {
-        ...began,
-        types: ["v1/accounts", "v1/transactions", "v1/cards"].map((type) => ({ ...compared, type })),
-        answers: { due_at: relay.now, since: null },
-        is_routine: true,
-        account_ids: [],
-        types_left: ["v1/transactions", "v1/cards"],
-        reading: null,
-        recovered: { missing: 0, drifted: 0 },
-      },
-      failures: 1,
-      not_before: relay.now + 3 * MINUTE_MS,
-    } satisfies Progress;
+    const run = {
+      ...began,
+      types: ["v1/accounts", "v1/transactions", "v1/cards"].map((type) => ({ ...compared, type })),
+      answers: { due_at: relay.now, since: null },
+      is_routine: true,
+      account_ids: [],
+      types_left: ["v1/transactions", "v1/cards"],
+      reading: null,
+      search: null,
+      recovered: { missing: 0, drifted: 0 },
+    } satisfies Run;
     const last = {
       ...began,
       finished_at: relay.now - MINUTE_MS,
@@ -124,20 +136,21 @@ describe("the page Qonto", () => {
       types: [
         { ...compared, type: "v1/transactions", listed: 1_200, missing: 3, drifted: 1 },
         { ...compared, type: "v1/cards", fault: "missing scope", is_covered: false },
-        { ...compared, type: "v1/clients", fault: "it changed" },
+        { ...compared, type: "v1/clients", fault: "it changed", extra: 2 },
       ],
     } satisfies LastRun;
     await insertConnection(relay.now, {
-      reconciliation: JSON.stringify(progress),
+      reconciliation: JSON.stringify(run),
+      paused_until: relay.now + 3 * MINUTE_MS,
       last_reconciliation: JSON.stringify(last),
     });
     const text = await lookAt(relay);
     expect(text).toContain("now v1/transactions: 1 of 3 types, 12 items so far");
     expect(text).toContain("Qonto was not available. It is asked again in 3 min.");
-    expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted.");
+    expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted, 2 are extra.");
     expect(text).toContain("v1/cards is not covered: missing scope");
     expect(text).toContain("v1/clients was not read to its end: it changed");
-    expect(text).toContain("v1/transactions 1,200 3 1");
+    expect(text).toContain("v1/transactions 1,200 3 1 0");
   });
 
   it("shows what stopped the last work", async () => {

@@ -5,11 +5,13 @@ import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import { ADMIN_TOKEN } from "../../support/admin-token.ts";
 import { businessRequest, makePayload, onboardingRequest } from "../../support/qonto.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
-import { BUSINESS_SECRET, TestRelay, emptyDatabase } from "../support/relay.ts";
+import { BUSINESS_SECRET, ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
 
 beforeEach(emptyDatabase);
 
 const application = { QONTO_CLIENT_ID: "client", QONTO_CLIENT_SECRET: "client-secret" };
+
+const NEW_KEY = "new-encryption-key-of-32-characters-or-more";
 
 async function answerTo(relay: TestRelay, secret: string): Promise<unknown> {
   const timestamp = Math.floor(relay.now / 1000);
@@ -33,16 +35,18 @@ describe("the secret of the relay's own subscriptions", () => {
   });
 
   it("is accepted for each key, beside those that are set", async () => {
-    const relay = new TestRelay({ ...application, ENCRYPTION_KEYS: "new, old" });
-    for (const key of ["new", "old", ADMIN_TOKEN]) expect(await answerTo(relay, await ownSecret(key))).toBe("accepted");
+    const relay = new TestRelay({ ...application, ENCRYPTION_KEYS: `${NEW_KEY}, ${ENCRYPTION_KEY}` });
+    for (const key of [NEW_KEY, ENCRYPTION_KEY, ADMIN_TOKEN]) {
+      expect(await answerTo(relay, await ownSecret(key))).toBe("accepted");
+    }
     expect(await answerTo(relay, BUSINESS_SECRET)).toBe("accepted");
-    for (const secret of [await ownSecret("removed"), "new", ADMIN_TOKEN])
+    for (const secret of [await ownSecret("removed"), NEW_KEY, ADMIN_TOKEN])
       expect(await answerTo(relay, secret)).toBe("signature_mismatch");
   });
 
   it("is enough without any that is set", async () => {
     const relay = new TestRelay({ ...application, QONTO_WEBHOOK_SECRETS: "" });
-    expect(await answerTo(relay, await ownSecret("test-encryption-key"))).toBe("accepted");
+    expect(await answerTo(relay, await ownSecret(ENCRYPTION_KEY))).toBe("accepted");
     expect(await answerTo(relay, BUSINESS_SECRET)).toBe("signature_mismatch");
   });
 
@@ -51,16 +55,29 @@ describe("the secret of the relay's own subscriptions", () => {
     expect(await answerTo(relay, await ownSecret(ADMIN_TOKEN))).toBe("accepted");
   });
 
-  it.each([{ QONTO_TYPES: "cards" }, { QONTO_BACKFILL_DAYS: "many" }, { QONTO_CLIENT_SECRET: "" }])(
-    "is accepted while another variable of the connection cannot be read: %o",
-    async (changes) => {
-      const relay = new TestRelay({ ...application, QONTO_WEBHOOK_SECRETS: "", ...changes });
-      expect(await answerTo(relay, await ownSecret("test-encryption-key"))).toBe("accepted");
-    },
-  );
+  it("is not derived from a key of fewer than 32 characters, also behind a longer one", async () => {
+    const [short, long] = ["k".repeat(31), "k".repeat(32)];
+    for (const keys of [short, `${long},${short}`]) {
+      const relay = new TestRelay({ ...application, ENCRYPTION_KEYS: keys });
+      expect(await answerTo(relay, await ownSecret(short))).toBe("signature_mismatch");
+      expect(await answerTo(relay, await ownSecret(ADMIN_TOKEN))).toBe("accepted");
+    }
+    const relay = new TestRelay({ ...application, ENCRYPTION_KEYS: `${short},${long}` });
+    expect(await answerTo(relay, await ownSecret(long))).toBe("accepted");
+  });
+
+  it.each([
+    { QONTO_TYPES: "cards" },
+    { QONTO_BACKFILL_DAYS: "many" },
+    { QONTO_CLIENT_SECRET: "" },
+    { QONTO_CLIENT_ID: "" },
+  ])("is accepted while a variable of the connection cannot be read: %o", async (changes) => {
+    const relay = new TestRelay({ ...application, QONTO_WEBHOOK_SECRETS: "", ...changes });
+    expect(await answerTo(relay, await ownSecret(ENCRYPTION_KEY))).toBe("accepted");
+  });
 
   it("is nothing to a relay that is no application of Qonto's", async () => {
-    const secret = await ownSecret("test-encryption-key");
+    const secret = await ownSecret(ENCRYPTION_KEY);
     expect(await answerTo(new TestRelay(), secret)).toBe("signature_mismatch");
     expect(await answerTo(new TestRelay({ QONTO_WEBHOOK_SECRETS: "" }), secret)).toBe("not_configured");
   });
@@ -72,7 +89,7 @@ describe("the secret of the relay's own subscriptions", () => {
 
   it("signs nothing of the Onboarding API", async () => {
     const relay = new TestRelay(application);
-    const secret = await ownSecret("test-encryption-key");
+    const secret = await ownSecret(ENCRYPTION_KEY);
     const response = await relay.webhook(await onboardingRequest(makePayload("registrations.pending"), { secret }));
     expect(await response.json()).toMatchObject({ code: "signature_mismatch" });
   });
@@ -84,7 +101,7 @@ describe("the secret of the relay's own subscriptions", () => {
       expect(await answerTo(relay, secret)).toBe("accepted");
       return meter.calls;
     };
-    const own = await callsOf({ ...application, QONTO_WEBHOOK_SECRETS: "" }, await ownSecret("test-encryption-key"));
+    const own = await callsOf({ ...application, QONTO_WEBHOOK_SECRETS: "" }, await ownSecret(ENCRYPTION_KEY));
     expect(own).toBe(await callsOf({}, BUSINESS_SECRET));
   });
 });

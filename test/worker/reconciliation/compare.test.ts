@@ -7,6 +7,7 @@ import { readResource } from "../../../src/qonto/resource.ts";
 import {
   type Differing,
   type Known,
+  compareGone,
   compareItems,
   differingFields,
   judge,
@@ -266,6 +267,7 @@ it("items are compared with what the relay knows of each, and those that differ 
       state: "drifted",
       fields: ["name"],
       bankUpdatedAt: recent,
+      changedAt: recent,
       relayVersionAt: old,
     },
     {
@@ -274,6 +276,7 @@ it("items are compared with what the relay knows of each, and those that differ 
       state: "missing",
       fields: [],
       bankUpdatedAt: old,
+      changedAt: old,
       relayVersionAt: null,
     },
     {
@@ -282,12 +285,60 @@ it("items are compared with what the relay knows of each, and those that differ 
       state: "missing",
       fields: [],
       bankUpdatedAt: null,
+      changedAt: null,
       relayVersionAt: null,
     },
   ]);
   const bodies = differences.map(({ event }) => Object(JSON.parse(event.body)));
   expect(bodies.map(({ data }) => data.id)).toEqual(["drifted", "missing", "missing-undated"]);
   expect(bodies.map(({ created_at }) => created_at)).toEqual([recent, old, asOf.iso]);
+});
+
+describe("a resource that Qonto says is gone", () => {
+  const asOf = instant("2026-03-01T12:00:00Z");
+  const [old, recent] = ["2026-02-01T10:00:00Z", "2026-02-02T10:00:00Z"];
+  const known: Known = {
+    resourceId: "c1",
+    deleted: false,
+    versionAt: old,
+    eventId: "e1",
+    data: { event: "updated", id: "c1", balance: JSON.rawJSON("100.00"), updated_at: old },
+  };
+  const compare = (...gone: Known[]) => compareGone("v1/clients", gone, { organizationId: "o1", asOf });
+
+  it("is deleted as of the beginning of the run, with what the relay knew", async () => {
+    const [found] = await compare(known);
+    expect(found?.difference).toEqual({
+      type: "v1/clients",
+      resourceId: "c1",
+      state: "deleted",
+      fields: [],
+      bankUpdatedAt: null,
+      changedAt: null,
+      relayVersionAt: old,
+    });
+    const { id, body } = found?.event ?? {};
+    expect(body).toBe(
+      `{"id":"${id}","organization_id":"o1","type":"v1/clients","created_at":"2026-03-01T12:00:00Z",` +
+        `"data":{"event":"deleted","id":"c1","balance":100.00}}`,
+    );
+    const envelope = readEnvelope("business", tryParseJson(body ?? ""));
+    expect(envelope && readResource(envelope)).toMatchObject({ deleted: true, versionAt: asOf.iso, eventId: id });
+  });
+
+  it("has the same event in each run, and another when it is gone a second time", async () => {
+    const [first] = await compare(known);
+    const later = { organizationId: "o1", asOf: instant("2026-03-01T13:00:00Z") };
+    const [again] = await compareGone("v1/clients", [known], later);
+    const [second] = await compare({ ...known, eventId: "e2", versionAt: recent });
+    expect(again?.event.id).toBe(first?.event.id);
+    expect(second?.event.id).not.toBe(first?.event.id);
+  });
+
+  it("is no difference where the relay knows that, or has received something since the run began", async () => {
+    expect(await compare({ ...known, deleted: true }, { ...known, versionAt: asOf.iso })).toEqual([]);
+    expect(await compare({ ...known, versionAt: null })).toHaveLength(1);
+  });
 });
 
 it("the id of an event is the one that earlier releases made", async () => {

@@ -13,6 +13,8 @@ import { Destinations } from "./destinations.ts";
 import { SEND_EVERY_MS } from "../../../src/receive/send-events.ts";
 
 export const BUSINESS_SECRET = "test-secret";
+/** Long enough for the secret of a subscription. */
+export const ENCRYPTION_KEY = "test-encryption-key-of-32-characters-or-more";
 const ONBOARDING_SECRET = "secret_key";
 
 interface Waiting {
@@ -153,7 +155,7 @@ export class TestRelay {
       QONTO_WEBHOOK_SECRETS: BUSINESS_SECRET,
       QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
       ADMIN_TOKEN,
-      ENCRYPTION_KEYS: "test-encryption-key",
+      ENCRYPTION_KEYS: ENCRYPTION_KEY,
       ...changes,
     };
   }

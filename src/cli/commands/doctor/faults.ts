@@ -110,7 +110,7 @@ export const faults = {
     remedy: "Look at the address, and at what is deployed there.",
   },
   relay_not_configured: {
-    means: "The relay lacks {variable}, or cannot read it, and refuses the events or requests that need it.",
+    means: "The relay lacks {variable}, or cannot use it as it is, and refuses or leaves undone what needs it.",
     remedy: "Set it as /health says. For a local relay put it into .dev.vars and restart it.",
     commands: ["npx wrangler secret put {variable}"],
   },

@@ -3,8 +3,9 @@ import { pageOfSchema } from "../../../api/schemas/common.ts";
 import { resource } from "../../../api/schemas/organization.ts";
 import { type Instant, parseInstant } from "../../../domain/instant.ts";
 import { type QontoClient, QontoRefusal, TooManyResults } from "../../../qonto/api-client.ts";
-import { type Item, type Known, compareItems, idOf } from "../../../reconciliation/compare.ts";
+import { type Found, type Item, type Known, compareGone, compareItems, idOf } from "../../../reconciliation/compare.ts";
 import { type Organization, isListedByTime } from "../../../reconciliation/listings.ts";
+import { LookUps } from "../../../reconciliation/look-up.ts";
 import { readPage } from "../../../reconciliation/read-page.ts";
 import { IncompleteListing, beginReading } from "../../../reconciliation/reading.ts";
 import type { RelayClient } from "../../relay-client.ts";
@@ -26,7 +27,7 @@ export interface Reconciling {
 export interface Difference {
   readonly type: string;
   readonly resource_id: string;
-  readonly difference: "missing" | "drifted" | "extra";
+  readonly difference: "missing" | "drifted" | "deleted" | "extra";
   /** Names of the fields that differ, as far as both sides show them; only of what has drifted. */
   readonly fields: readonly string[];
   readonly bank_updated_at: string | null;
@@ -73,14 +74,16 @@ export async function reconcileType(type: string, reconciling: Reconciling): Pro
     if (isOfOneType(error)) return report(error.message);
     throw error;
   }
+  const [listedId = null] = listed;
+  const lookUps = new LookUps({ type, listedId, isReliable: null }, reconciling.qonto);
   let compared = 0;
   for await (const known of relay.list(resourcesPath(organization.id), resource, { type })) {
     compared += 1;
     if (compared % PROGRESS_EVERY === 0) {
       progress(`${type}: ${compared} known to the relay, ${differences.length} differ …`);
     }
-    const extra = findExtra(type, known, listed, reconciling);
-    if (extra !== null) differences.push(extra);
+    if (!isExtra(type, known, listed, reconciling)) continue;
+    differences.push(await reconcileExtra(type, known, lookUps, reconciling));
   }
   return report(null);
 }
@@ -109,26 +112,30 @@ async function* pagesOf(
 }
 
 async function reconcileItems(type: string, items: readonly Item[], reconciling: Reconciling): Promise<Difference[]> {
-  const { receiver, organization, asOf } = reconciling;
+  const { organization, asOf } = reconciling;
   const all: Difference[] = [];
   for (const some of inParts(items, IDS_A_REQUEST)) {
     const known = await findKnown(type, some, reconciling);
     const differing = await compareItems(type, some, known, { organizationId: organization.id, asOf });
     for (const together of inParts(differing, APPLIED_AT_ONCE)) {
-      const applied = together.map(async ({ difference, event }): Promise<Difference> => ({
-        type,
-        resource_id: difference.resourceId,
-        difference: difference.state,
-        fields: difference.fields,
-        bank_updated_at: difference.bankUpdatedAt,
-        relay_version_at: difference.relayVersionAt,
-        event_id: event.id,
-        outcome: receiver === null ? "reported" : await applyEvent(event, receiver),
-      }));
-      all.push(...(await Promise.all(applied)));
+      all.push(...(await Promise.all(together.map((found) => settle(found, reconciling)))));
     }
   }
   return all;
+}
+
+/** Applies the event of a difference, or only reports it. */
+async function settle({ difference, event }: Found, { receiver }: Reconciling): Promise<Difference> {
+  return {
+    type: difference.type,
+    resource_id: difference.resourceId,
+    difference: difference.state,
+    fields: difference.fields,
+    bank_updated_at: difference.bankUpdatedAt,
+    relay_version_at: difference.relayVersionAt,
+    event_id: event.id,
+    outcome: receiver === null ? "reported" : await applyEvent(event, receiver),
+  };
 }
 
 const resourcesPath = (organizationId: string) => `/api/organizations/${encodeURIComponent(organizationId)}/resources`;
@@ -146,30 +153,42 @@ async function findKnown(
 ): Promise<KnownById> {
   const query = { type, resource_id: items.map((item) => idOf(type, item)) };
   const { data } = await relay.get(resourcesPath(organization.id), resources, query);
-  return new Map(
-    data.map(({ resource_id: resourceId, version_at: versionAt, event_id: eventId, ...known }) => [
-      resourceId,
-      { ...known, resourceId, versionAt, eventId },
-    ]),
-  );
+  return new Map(data.map((known) => [known.resource_id, toKnown(known)]));
+}
+
+function toKnown({ resource_id: resourceId, version_at: versionAt, event_id: eventId, ...known }: Resource): Known {
+  return { ...known, resourceId, versionAt, eventId };
 }
 
 function* inParts<Value>(values: readonly Value[], size: number): Generator<readonly Value[]> {
   for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
 }
 
+/** A resource that the relay has and Qonto does not list. */
+interface Extra extends Resource {
+  readonly resource_id: string;
+}
+
+function isExtra(type: string, known: Resource, listed: ReadonlySet<string>, reconciling: Reconciling): known is Extra {
+  const { resource_id: id, deleted } = known;
+  return id !== null && !deleted && !listed.has(id) && shouldBeListed(type, known, reconciling);
+}
+
 /**
- * A resource that the relay has and Qonto does not list. It may be gone, or be hidden from this access token, or be listed
- * again tomorrow: that is for a person to find out, and no event is made of it.
+ * It is deleted if Qonto says so. Otherwise it may be gone, or be hidden from this access token, or be listed again tomorrow: that
+ * is for a person to find out, and no event is made of it.
  */
-function findExtra(
+async function reconcileExtra(
   type: string,
-  known: Resource,
-  listed: ReadonlySet<string>,
+  known: Extra,
+  lookUps: LookUps,
   reconciling: Reconciling,
-): Difference | null {
-  const { resource_id: id, deleted, version_at, data } = known;
-  if (id === null || deleted || listed.has(id) || !shouldBeListed(type, known, reconciling)) return null;
+): Promise<Difference> {
+  const { organization, asOf } = reconciling;
+  const { resource_id: id, version_at, data } = known;
+  const gone = (await lookUps.isGone(id)) ? [toKnown(known)] : [];
+  const [deletion] = await compareGone(type, gone, { organizationId: organization.id, asOf });
+  if (deletion !== undefined) return settle(deletion, reconciling);
   return {
     type,
     resource_id: id,

@@ -1,4 +1,4 @@
-import { type Instant, parseInstant } from "../../../domain/instant.ts";
+import { instantAt } from "../../../domain/instant.ts";
 import { findOrganization, listableTypes } from "../../../reconciliation/listings.ts";
 import { defineCommand } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -28,12 +28,13 @@ export const reconcile = defineCommand({
   options: {
     sinceMs: required("--since <time>", "what has changed then or later: an instant, or how long ago, as 3d", readTime),
     given: option("--types <types>", "only these, comma-separated (else all that Qonto lists)", readTypes),
-    apply: flag("--apply", "send what is missing or has drifted to the relay, as events signed like Qonto's"),
+    apply: flag("--apply", "send what is missing, has drifted or is gone to the relay, as events signed like Qonto's"),
   },
   help: `Types: ${listableTypes.join(", ")}.
-Transactions, transfers and client invoices are asked for by time, the rest is listed whole. What the relay has and Qonto
-does not list is reported as extra, and not changed. A run that was interrupted can be run again: no event is applied
-twice.`,
+Transactions, transfers and client invoices are asked for by time, the rest is listed whole. A beneficiary, client or product
+that the relay has and Qonto does not list is asked for by its id, and is deleted if Qonto says that it is gone. What else the
+relay has and Qonto does not list is reported as extra, and not changed. A run that was interrupted can be run again: no event
+is applied twice.`,
   example: "reconcile --since 3d --apply",
   async run(context, { sinceMs, given, apply }) {
     const { output, world, interrupt, openRelay, openQonto } = context;
@@ -43,7 +44,8 @@ twice.`,
     const receiver = apply ? { relay, world, ...signingSecret(context.settings, relay.url, signing) } : null;
     const qonto = openQonto({ spacingMs: SPACING_MS });
     const organization = await findOrganization(qonto);
-    const asOf = instantOf(qonto.answeredAtMs ?? world.now());
+    // By Qonto's own clock, which also dates its events.
+    const asOf = instantAt(qonto.answeredAtMs ?? world.now());
 
     const reports: TypeReport[] = [];
     const goOn = () => `Go on with: ${commandFor(types.slice(reports.length), { sinceMs, apply }, context)}`;
@@ -67,13 +69,6 @@ twice.`,
     return isSettled(report) ? 0 : 1;
   },
 });
-
-/** By Qonto's own clock, which also dates its events. */
-function instantOf(nowMs: number): Instant {
-  const instant = parseInstant(new Date(nowMs).toISOString());
-  if (instant === null) throw new Error("Now is no time");
-  return instant;
-}
 
 /** `--since` as an instant: how long ago is another time when it is run again. */
 function commandFor(
@@ -120,11 +115,11 @@ function asText(report: Report, output: Output): string {
   const { organization_id, since, types } = report;
   const found = types.flatMap(({ differences }) => differences);
   const counts = output.table(
-    ["type", "listed", "missing", "drifted", "extra", "applied"],
+    ["type", "listed", "missing", "drifted", "deleted", "extra", "applied"],
     types.map(({ type, listed, differences, fault }): Cell[] => {
-      const { missing, drifted, extra } = countsOf(differences);
+      const { missing, drifted, deleted, extra } = countsOf(differences);
       const style = fault !== null || differences.length > 0 ? "yellow" : "green";
-      const counted = [listed, missing, drifted, extra, differences.filter(isApplied).length];
+      const counted = [listed, missing, drifted, deleted, extra, differences.filter(isApplied).length];
       return [{ text: type, style }, ...counted.map(String)];
     }),
   );
@@ -152,18 +147,18 @@ function asText(report: Report, output: Output): string {
 function conclusion(report: Report, found: readonly Difference[]): string {
   if (found.length === 0 && isSettled(report)) return "The relay knows what the bank shows.";
   const extra = found.some(({ difference }) => difference === "extra")
-    ? " Extra resources are only reported: Qonto no longer lists them, or not to this token."
+    ? " Extra resources are only reported: Qonto does not list them, and does not say that they are gone."
     : "";
   const hint = found.some(({ difference, outcome }) => difference !== "extra" && outcome === "reported")
-    ? " --apply sends what is missing or has drifted to the relay."
+    ? " --apply sends what is missing, has drifted or is gone to the relay."
     : "";
   const applied = found.filter(isApplied).length;
   const differences = found.length === 1 ? "1 difference" : `${found.length} differences`;
   return `${differences}, ${applied} applied.${extra}${hint}`;
 }
 
-function countsOf(differences: readonly Difference[]): { missing: number; drifted: number; extra: number } {
-  const counts = { missing: 0, drifted: 0, extra: 0 };
+function countsOf(differences: readonly Difference[]): Record<Difference["difference"], number> {
+  const counts = { missing: 0, drifted: 0, deleted: 0, extra: 0 };
   for (const { difference } of differences) counts[difference] += 1;
   return counts;
 }

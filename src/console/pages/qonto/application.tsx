@@ -1,5 +1,5 @@
 import { wantedScopes } from "../../../connection/authorize.ts";
-import type { Config } from "../../../env.ts";
+import { type Config, isOfApplication } from "../../../env.ts";
 import { callbackAddress } from "../../addresses.ts";
 import { CopyButton } from "../../ui/form.tsx";
 import { Notice, Section } from "../../ui/layout.tsx";
@@ -16,7 +16,7 @@ npx wrangler secret put QONTO_CLIENT_SECRET`;
 
 /** What is to do before an organization can be connected. */
 export function SetUp({ faults, origin }: SetUpProps) {
-  const ofApplication = faults.filter(({ variable }) => /^QONTO_(?!WEBHOOK_|ONBOARDING_)/.test(variable));
+  const ofApplication = faults.filter(isOfApplication);
   return (
     <Section id="set-up" title="Set up">
       {ofApplication.length === 0 ? null : (

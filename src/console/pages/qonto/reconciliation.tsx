@@ -1,4 +1,4 @@
-import { type ComparedType, type LastRun, type Run, readLastRun, readProgress } from "../../../connection/run.ts";
+import { type ComparedType, type LastRun, type Run, readLastRun, readRun } from "../../../connection/run.ts";
 import type { Connection } from "../../../store/connections.ts";
 import { usePage } from "../../show-page.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
@@ -6,28 +6,29 @@ import { Time, count, counted } from "../../ui/values.tsx";
 
 /** What is compared of an organization's state, and what the last comparison found. */
 export function Reconciliation({ connection }: { readonly connection: Connection }) {
-  const { id, reconciliation, lastReconciliation, reconciliationDueAt, status } = connection;
+  const { id, reconciliation, lastReconciliation, reconciliationDueAt, pausedUntil, status } = connection;
   const { now } = usePage();
-  const { run, not_before: notBefore } = readProgress(reconciliation, now);
+  const run = readRun(reconciliation, now);
+  const nextAt = Math.max(reconciliationDueAt, pausedUntil);
   const last = readLastRun(lastReconciliation);
   return (
     <>
       <h3>Reconciliation</h3>
       {run === null ? null : <Progress run={run} />}
-      {run === null || notBefore <= now ? null : (
+      {run === null || pausedUntil <= now ? null : (
         <p class="soft">
-          Qonto was not available. It is asked again <Time at={notBefore} show="relative" />.
+          Qonto was not available. It is asked again <Time at={pausedUntil} show="relative" />.
         </p>
       )}
       {last === null ? <p class="soft">None has ended yet.</p> : <Last id={id} last={last} />}
       {run !== null || status !== "connected" ? null : (
         <p class="soft">
           The next one{" "}
-          {reconciliationDueAt <= now ? (
+          {nextAt <= now ? (
             "begins within a minute"
           ) : (
             <>
-              is due <Time at={reconciliationDueAt} show="relative" />
+              is due <Time at={nextAt} show="relative" />
             </>
           )}
           .
@@ -61,13 +62,15 @@ function Last({ id, last }: { readonly id: string; readonly last: LastRun }) {
   const { types, kind, finished_at: finishedAt } = last;
   const missing = sumOf(types, "missing");
   const drifted = sumOf(types, "drifted");
+  const extra = sumOf(types, "extra");
   const faults = types.filter(({ fault }) => fault !== null);
   return (
     <>
       <p>
         The {kind === "fill" ? "first" : "last"} one ended <Time at={finishedAt} show="relative" />.{" "}
         {counted(sumOf(types, "listed"), "item")} listed: {missing === 0 ? "none" : count(missing)}{" "}
-        {missing === 1 ? "was" : "were"} missing, {drifted === 0 ? "none" : count(drifted)} had drifted.
+        {missing === 1 ? "was" : "were"} missing, {drifted === 0 ? "none" : count(drifted)} had drifted
+        {extra === 0 ? "" : `, ${count(extra)} ${extra === 1 ? "is" : "are"} extra`}.
       </p>
       {faults.length === 0 ? null : (
         <ul class="stack">
@@ -81,7 +84,10 @@ function Last({ id, last }: { readonly id: string; readonly last: LastRun }) {
       )}
       <details id={`${id}-types`} class="stack">
         <summary>By type</summary>
-        <p class="help">Missing: the relay did not have it. Drifted: it had it in another state.</p>
+        <p class="help">
+          Missing: the relay did not have it. Drifted: it had it in another state, or it is gone at Qonto. Extra: the
+          relay has it, and Qonto does not list it.
+        </p>
         <Table caption="What the last reconciliation found, by type" columns={columns} rows={types} />
       </details>
     </>
@@ -93,8 +99,9 @@ const columns: readonly Column<ComparedType>[] = [
   { title: "Listed", kind: "figure", cell: ({ listed }) => count(listed) },
   { title: "Missing", kind: "figure", cell: ({ missing }) => count(missing) },
   { title: "Drifted", kind: "figure", cell: ({ drifted }) => count(drifted) },
+  { title: "Extra", kind: "figure", cell: ({ extra }) => count(extra) },
 ];
 
-function sumOf(types: readonly ComparedType[], key: "listed" | "missing" | "drifted"): number {
+function sumOf(types: readonly ComparedType[], key: "listed" | "missing" | "drifted" | "extra"): number {
   return types.reduce((sum, one) => sum + one[key], 0);
 }

@@ -140,6 +140,7 @@ describe("what never came", () => {
       listed: 5,
       missing: 5,
       drifted: 0,
+      deleted: 0,
       extra: 0,
       fault: null,
     });
@@ -300,21 +301,72 @@ describe("what has drifted", () => {
   });
 });
 
+describe("what is gone", () => {
+  const types = ["v1/beneficiaries", "v1/clients", "v1/products"] as const;
+  const these = ["--types", types.join(",")];
+
+  /** One of each type, which the relay knows and the bank has no more. */
+  async function makeGone(): Promise<string[]> {
+    const made = types.map((type) => ({ type, item: bank.bank.make(type, { updated_at: LONG_AGO }) }));
+    for (const { type, item } of made) await webhook(type, item, LONG_AGO, "created");
+    await settled(types.length);
+    for (const { type, item } of made) bank.bank.remove(type, idOf(type, item));
+    return made.map(({ type, item }) => `deleted ${type} ${idOf(type, item)}`);
+  }
+
+  it("is reported, and nothing is done about it", async () => {
+    const gone = await makeGone();
+    const { code, report } = await reconcile(...these);
+    expect(found(report)).toEqual(gone.map((one) => `${one} reported`));
+    expect(report.types).toContainEqual(expect.objectContaining({ type: "v1/clients", deleted: 1, extra: 0 }));
+    expect([code, (await events()).length]).toEqual([1, types.length]);
+  });
+
+  it("is applied: the relay knows it as deleted, destinations get it with a mark, a second run adds nothing", async () => {
+    const gone = await makeGone();
+    destination.received.length = 0;
+    const { code, report } = await reconcile("--apply", ...these);
+    expect(found(report)).toEqual(gone.map((one) => `${one} applied`));
+    expect(code).toBe(0);
+    await settled(2 * types.length);
+    expect(await reconcile("--apply", ...these)).toMatchObject({
+      code: 0,
+      report: { balanced: true, differences: [] },
+    });
+    const received = destination.received.map(({ headers, body }) => [
+      headers["x-relay-reconciled"],
+      JSON.parse(body).data.event,
+    ]);
+    expect(received).toEqual(types.map(() => ["true", "deleted"]));
+    expect(await events()).toHaveLength(2 * types.length);
+  });
+
+  it("is not what Qonto only hides: that is extra", async () => {
+    const made = types.map((type) => ({ type, item: bank.bank.make(type, { updated_at: LONG_AGO }) }));
+    for (const { type, item } of made) await webhook(type, item, LONG_AGO, "created");
+    await settled(types.length);
+    for (const { type, item } of made) bank.bank.hide(type, idOf(type, item));
+    const { code, report } = await reconcile("--apply", ...these);
+    expect(found(report)).toEqual(made.map(({ type, item }) => `extra ${type} ${idOf(type, item)} reported`));
+    expect([code, (await events()).length]).toEqual([1, types.length]);
+  });
+});
+
 describe("what is extra", () => {
-  it("is reported and left alone, but for what is gone, and what has not changed in the time", async () => {
-    const [gone, kept, old] = [1, 2, 3].map(() => bank.bank.make("v1/beneficiaries", { updated_at: LONG_AGO }));
+  it("is reported and left alone, but for what is known as deleted, and what has not changed in the time", async () => {
+    const [gone, kept, old] = [1, 2, 3].map(() => bank.bank.make("v1/memberships", { updated_at: LONG_AGO }));
     const before = bank.bank.make("v1/transactions", { updated_at: "2019-01-01T00:00:00Z" });
     const within = bank.bank.make("v1/transactions", { updated_at: "2021-01-01T00:00:00Z" });
-    for (const item of [gone, kept]) await webhook("v1/beneficiaries", Object(item), LONG_AGO, "created");
-    await webhook("v1/beneficiaries", Object(old), LONG_AGO, "deleted");
+    for (const item of [gone, kept]) await webhook("v1/memberships", Object(item), LONG_AGO, "created");
+    await webhook("v1/memberships", Object(old), LONG_AGO, "deleted");
     for (const item of [before, within]) await webhook("v1/transactions", item, LONG_AGO, "created");
     await settled(5);
-    for (const item of [gone, old]) bank.bank.remove("v1/beneficiaries", String(item?.["id"]));
+    for (const item of [gone, old]) bank.bank.remove("v1/memberships", String(item?.["id"]));
     for (const item of [before, within]) bank.bank.remove("v1/transactions", String(item["id"]));
 
-    const { code, report } = await reconcile("--apply", "--types", "v1/beneficiaries,v1/transactions");
+    const { code, report } = await reconcile("--apply", "--types", "v1/memberships,v1/transactions");
     expect(found(report)).toEqual([
-      `extra v1/beneficiaries ${String(gone?.["id"])} reported`,
+      `extra v1/memberships ${String(gone?.["id"])} reported`,
       `extra v1/transactions ${String(within["id"])} reported`,
     ]);
     expect(code).toBe(1);

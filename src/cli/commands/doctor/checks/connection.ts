@@ -1,9 +1,7 @@
+import { isBehind } from "../../../../domain/connection.ts";
 import { type Connection, nameOf } from "../../connections.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
 import type { Target } from "../target.ts";
-
-/** Reconciliation runs every hour. */
-const LONGEST_UNRECONCILED_MS = 6 * 3_600_000;
 
 /** A connected relay keeps its tokens and subscriptions, and compares its state with the bank's. */
 export async function checkConnection(target: Target): Promise<Result> {
@@ -40,15 +38,15 @@ function judgeConnection(connection: Connection, now: number): Finding[] {
   const missing = subscriptions.filter((one) => one.status === "missing");
   const isUnsubscribed = missing.length > 0 || (subscriptions.length > 0 && !subscriptions.some(isActive));
   const types = missing.flatMap((one) => one.types).join(", ");
-  const until = Date.parse(reconciled_until ?? connected_at);
-  const isBehind = now - Math.max(until, Date.parse(connected_at)) > LONGEST_UNRECONCILED_MS;
+  const reconciledUntil = reconciled_until === null ? null : Date.parse(reconciled_until);
+  const isLate = isBehind({ connectedAt: Date.parse(connected_at), reconciledUntil }, now);
   const findings: (Finding | false)[] = [
     isUnsubscribed && {
       fault: "connection_unsubscribed",
       seen: `${id}: ${types === "" ? "only foreign subscriptions" : `missing for ${types}`}.${error}`,
       about,
     },
-    isBehind && {
+    isLate && {
       fault: "connection_behind",
       seen: `${id}: ${reconciled_until === null ? `not filled since ${connected_at}` : `complete up to ${reconciled_until}`}.${error}`,
       about,
@@ -56,7 +54,7 @@ function judgeConnection(connection: Connection, now: number): Finding[] {
     // Otherwise it explains what was found.
     last_error !== null &&
       !isUnsubscribed &&
-      !isBehind && { fault: "connection_fails", seen: `${id}: ${last_error}`, about },
+      !isLate && { fault: "connection_fails", seen: `${id}: ${last_error}`, about },
   ];
   return findings.filter((one) => one !== false);
 }

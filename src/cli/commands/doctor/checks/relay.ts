@@ -1,4 +1,5 @@
 import { diagnostics as diagnosticsSchema, sentCanary } from "../../../../api/schemas/diagnostics.ts";
+import { isCatalogued } from "../../../../qonto/catalogue.ts";
 import { ApiError } from "../../../deploy/cloudflare-api.ts";
 import { couldNotLook, lookUpRemedy } from "../../../deploy/preconditions.ts";
 import { describeFaults, inspect } from "../../../deploy/status.ts";
@@ -16,6 +17,16 @@ export async function checkConfiguration(target: Target): Promise<Result> {
   return judged(
     [configuration.allow_private_destinations && !isLocal && { fault: "private_destinations_allowed", seen }],
     isLocal ? "It is configured for this machine." : "It is not configured as a local one.",
+    [noteUncatalogued(configuration.qonto_types ?? [])],
+  );
+}
+
+/** No fault: Qonto adds types. */
+function noteUncatalogued(types: readonly string[]): string | false {
+  const uncatalogued = types.filter((type) => !isCatalogued(type));
+  return (
+    uncatalogued.length > 0 &&
+    `QONTO_TYPES names what is not in the catalogue, perhaps by a misprint: ${uncatalogued.join(", ")}.`
   );
 }
 
