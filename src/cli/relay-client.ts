@@ -1,10 +1,10 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { pageOfSchema, problem as problemSchema } from "../api/schemas/common.ts";
-import type { Answer, Outcome, Query } from "../platform/http.ts";
+import { type Answer, type Outcome, type Query, joined, queryText, tryParseLosslessly } from "../platform/http.ts";
 import { type AccessHeaders, accessRemedy, isFromAccess } from "./cloudflare-access.ts";
 import { Fault } from "./fault.ts";
-import { type ApiAccess, ApiClient } from "./network.ts";
-import { realWorld } from "./world.ts";
+import { sendInTime } from "./network.ts";
+import { type World, realWorld } from "./world.ts";
 
 const ANSWERS_WITHIN_MS = 30_000;
 const LARGEST_PAGE = 100;
@@ -50,29 +50,50 @@ export class RelayUnreachable extends Fault {
   }
 }
 
-interface RelayAccess extends Partial<Pick<ApiAccess, "answersWithinMs" | "world">> {
+interface RelayAccess {
   readonly accessHeaders?: AccessHeaders;
+  readonly answersWithinMs?: number;
+  readonly world?: World;
 }
 
-/** The operator's API over the network. */
-export class RelayClient extends ApiClient {
+interface ApiRequest {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** The operator's API over the network. Its answers are parsed by the schema that the caller gives. */
+export class RelayClient {
   readonly url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #answersWithinMs: number;
+  readonly #world: World;
 
   constructor(
     url: string,
     token: string,
     { accessHeaders = {}, answersWithinMs = ANSWERS_WITHIN_MS, world = realWorld }: RelayAccess = {},
   ) {
-    super({ baseUrl: url, headers: { ...accessHeaders, authorization: `Bearer ${token}` }, answersWithinMs, world });
     this.url = url;
+    this.#headers = { accept: "application/json", ...accessHeaders, authorization: `Bearer ${token}` };
+    this.#answersWithinMs = answersWithinMs;
+    this.#world = world;
   }
 
-  override post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.call({ method: "POST", path, body, headers: { "idempotency-key": crypto.randomUUID() } }, schema);
+  get<Schema extends z.ZodType>(path: string, schema: Schema, query: Query = {}): Promise<z.output<Schema>> {
+    return this.#call({ method: "GET", path: path + queryText(query) }, schema);
+  }
+
+  post<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
+    return this.#call({ method: "POST", path, body }, schema);
   }
 
   patch<Schema extends z.ZodType>(path: string, body: object, schema: Schema): Promise<z.output<Schema>> {
-    return this.call({ method: "PATCH", path, body }, schema);
+    return this.#call({ method: "PATCH", path, body }, schema);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#call({ method: "DELETE", path }, z.unknown());
   }
 
   /** The items of a list, of all its pages up to `limit` items. */
@@ -92,21 +113,40 @@ export class RelayClient extends ApiClient {
     } while (cursor !== undefined && left > 0);
   }
 
+  async #call<Schema extends z.ZodType>(request: ApiRequest, schema: Schema): Promise<z.output<Schema>> {
+    const outcome = await this.#send(request);
+    if (outcome.status === null) throw new RelayUnreachable(this.url, outcome.reason);
+    const json = tryParseLosslessly(outcome.text);
+    if (outcome.status < 200 || outcome.status > 299) throw this.#refusal(outcome, json);
+    const parsed = schema.safeParse(json);
+    if (parsed.success) return parsed.data;
+    throw this.#unexpected(outcome.status, parsed.error.issues[0]?.path.join(".") ?? "");
+  }
+
   /** A POST whose answer is lost is sent once more under the same key: the relay does it once. */
-  protected override retryWaitMs({ status }: Outcome, method: string, retry: number): number | null {
-    return status === null && method === "POST" && retry === 1 ? 0 : null;
+  async #send({ method, path, body }: ApiRequest): Promise<Outcome> {
+    const init = {
+      method,
+      headers: {
+        ...this.#headers,
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...(method === "POST" && { "idempotency-key": crypto.randomUUID() }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      answersWithinMs: this.#answersWithinMs,
+    };
+    const send = () => sendInTime(joined(this.url, path), init, this.#world);
+    const outcome = await send();
+    return outcome.status === null && method === "POST" ? send() : outcome;
   }
 
-  protected override unreachable(reason: string): Fault {
-    return new RelayUnreachable(this.url, reason);
-  }
-
-  protected override refusal(answer: Answer, json: unknown): Fault {
+  #refusal(answer: Answer, json: unknown): RelayRefusal {
     const notOurs = isFromAccess(answer, this.url) ? behindAccess : notARelay;
     return new RelayRefusal(this.url, answer.status, problem.safeParse(json).data ?? notOurs);
   }
 
-  protected override unexpected(status: number, place: string): Fault {
+  /** Of a 2xx that does not fit the schema at `place`, which is empty for the whole answer. */
+  #unexpected(status: number, place: string): RelayRefusal {
     const detail = `The relay's answer is not as this command line expects, at \`${place}\``;
     return new RelayRefusal(this.url, status, place === "" ? notARelay : { code: "other_version", detail });
   }

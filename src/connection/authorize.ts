@@ -4,7 +4,7 @@ import { logLine } from "../platform/log.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 import { QontoClient, QontoRefusal, QontoUnavailable } from "../qonto/api-client.ts";
 import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
-import { type Organization, findOrganization, listingOf } from "../reconciliation/listings.ts";
+import { type Organization, fetchOrganization, listingOf } from "../reconciliation/listings.ts";
 import { recordAuthorization, useAuthorization } from "../store/authorizations.ts";
 import { findConnectionId, saveConnection } from "../store/connection-status.ts";
 import type { Connection } from "../store/connections.ts";
@@ -153,7 +153,7 @@ async function findBank(
   const headers = { ...stagingHeader(config.qonto), authorization: `Bearer ${accessToken}` };
   const client = new QontoClient({ baseUrl: config.qonto.apiUrl, headers, world });
   try {
-    const organization = await findOrganization(client);
+    const organization = await fetchOrganization(client);
     const answeredAt = client.answeredAtMs;
     return { organization, historyUntil: answeredAt === null ? world.now() : answeredAt + CLOCK_STEP_MS };
   } catch (error) {

@@ -60,7 +60,9 @@ export function judgeGaps({ connected, counts, cronState }: GapSigns, now: numbe
   const seenRefusals = cronState.get("gap_refusals");
   // Before the first look there may be refusals of years.
   const hasRefused = seenRefusals !== undefined && refusals !== seenRefusals;
-  const silent = connected.filter((source) => !source.isToldSilent && isSilent(source, now));
+  const silent = connected.filter(
+    (source) => isSilent(source, now) && !source.told.includes(silenceOf(source, now).id),
+  );
   const due = (hasRefused ? connected : silent).map(({ id }) => id);
   const told = silent.map((source) => silenceOf(source, now));
   if (due.length > 0) return { now, seen: { gap_noticed_at: now, gap_refusals: refusals }, due, told };

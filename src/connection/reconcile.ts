@@ -6,7 +6,7 @@ import { byId } from "../messages.ts";
 import { logLine } from "../platform/log.ts";
 import { type QontoClient, QontoRefusal, QontoUnavailable, TooManyResults } from "../qonto/api-client.ts";
 import { type Item, idOf } from "../reconciliation/compare.ts";
-import { findOrganization, listableTypes } from "../reconciliation/listings.ts";
+import { fetchOrganization, listableTypes } from "../reconciliation/listings.ts";
 import { readPage } from "../reconciliation/read-page.ts";
 import { IncompleteListing, type Reading, beginReading, withoutAccount } from "../reconciliation/reading.ts";
 import type { Connection } from "../store/connections.ts";
@@ -93,7 +93,7 @@ class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-/** Begins a run, reads its next page, or searches for what a list lacks. What it returns has been written down, or costs little. */
+/** Begins a run, reads its next page, or searches for what a list lacks. What it returns has been written down. */
 async function readOn(run: Run | null, context: ReconcileContext): Promise<Run> {
   if (run === null) return begin(context);
   const { types_left, reading, search } = run;
@@ -122,7 +122,7 @@ async function begin(context: ReconcileContext): Promise<Run> {
 
 function askForOrganization({ qonto, budget }: ReconcileContext) {
   budget.requests -= 1;
-  return findOrganization(qonto);
+  return fetchOrganization(qonto);
 }
 
 async function readNextPage(run: Run, type: string, context: ReconcileContext): Promise<Run> {
@@ -138,12 +138,10 @@ function findContext(run: Run, type: string, { env, connection, previous, world 
   return { db: env.DB, connection, run, isFirstReading, now: world.now() };
 }
 
-/** The end of a search that has asked nothing of Qonto is written with the next step: to find it again costs one D1 call. */
 async function searchOn(run: Run, type: string, place: SearchPlace, context: ReconcileContext): Promise<Run> {
   const { budget, qonto, world } = context;
   const found = await searchUnlisted(type, place, { ...findContext(run, type, context), qonto, budget, world });
-  const reached = afterSearch(run, found);
-  return found.requests === 0 && found.next === null ? reached : record(reached, found, context);
+  return record(afterSearch(run, found), found, context);
 }
 
 interface ReadPage {

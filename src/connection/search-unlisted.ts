@@ -30,10 +30,7 @@ export interface SearchContext extends FindContext {
 }
 
 /** What a step has found: deletions, and what is extra. */
-export interface Searched extends Findings, SearchResult {
-  /** Made to Qonto. */
-  readonly requests: number;
-}
+interface Searched extends Findings, SearchResult {}
 
 /**
  * A step of the search for what the relay has of a type and its list lacks: 1 D1 call, and 2 more where something is gone. Asks
@@ -58,7 +55,6 @@ export async function searchUnlisted(
     ...(await findDeletions(type, gone, context)),
     extra: lookedAt - gone.length,
     next: after === undefined ? null : { after, is_reliable: lookUps.isReliable },
-    requests: lookUps.requests,
   };
 }
 

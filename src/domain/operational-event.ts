@@ -56,14 +56,9 @@ export function isOperational({ id }: Pick<RelayEvent, "id">): boolean {
 }
 
 /**
- * The id of an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
- * connection's id and the time at which it ended. Standard Webhooks joins the id with others by full stops, so it has none.
+ * Makes an operational event. `transition` tells one transition from all others of the type, in visible ASCII, such as the
+ * connection's id and the time at which it ended: told again, the event has the same id. `at` is in Unix milliseconds.
  */
-export function operationalId(type: OperationalType, transition: string): string {
-  return `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
-}
-
-/** Makes an operational event: told again, it has the same id. `at` is in Unix milliseconds. */
 export function operationalEvent<Type extends OperationalType>(
   type: Type,
   {
@@ -78,7 +73,8 @@ export function operationalEvent<Type extends OperationalType>(
     readonly data: OperationalData[Type];
   },
 ): OperationalEvent {
-  const id = operationalId(type, transition);
+  // Standard Webhooks joins the id with others by full stops, so it has none.
+  const id = `${OPERATIONAL_PREFIX}${type.slice(OPERATIONAL_TYPE_PREFIX.length).replaceAll(".", "_")}_${transition}`;
   const createdAt = isoTime(at);
   const organization = organizationId === null ? {} : { organization_id: organizationId };
   return {

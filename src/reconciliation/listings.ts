@@ -102,7 +102,7 @@ const organizationAnswer = z.object({
 
 const name = z.string().min(1).nullable().catch(null);
 
-export async function findOrganization(qonto: QontoClient): Promise<Organization> {
+export async function fetchOrganization(qonto: QontoClient): Promise<Organization> {
   const { organization } = await qonto.get("/v2/organization", organizationAnswer);
   // The accounts are resources of their own, with events of their own.
   const { bank_accounts: accounts, ...shown } = organization;

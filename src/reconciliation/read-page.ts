@@ -5,15 +5,15 @@ import {
   DIGEST_CHARACTERS,
   IncompleteListing,
   type Reading,
-  type Step,
+  type PageOutcome,
   afterMissingPage,
-  afterPage,
+  afterReadPage,
   inShorterTimes,
   listedDigests,
   requestOf,
 } from "./reading.ts";
 
-export interface PageRead extends Omit<Step, "fresh"> {
+export interface PageRead extends Omit<PageOutcome, "fresh"> {
   /** Items that the reading has not had before. */
   readonly fresh: readonly Item[];
 }
@@ -36,8 +36,8 @@ export async function readPage(reading: Reading, qonto: QontoClient): Promise<Pa
     if (isListedByTime(type) && total !== null && total > MOST_RESULTS) throw new TooManyResults();
     const ids = items.map((one) => idOf(type, one));
     const digests = await Promise.all(ids.map(digestOf));
-    const step = afterPage(reading, { digests, latestId: ids.at(-1) ?? null, total, nextPage });
-    return { ...step, fresh: items.filter((_one, index) => step.fresh.includes(index)) };
+    const outcome = afterReadPage(reading, { digests, latestId: ids.at(-1) ?? null, total, nextPage });
+    return { ...outcome, fresh: items.filter((_one, index) => outcome.fresh.includes(index)) };
   } catch (error) {
     const shorter = isTooMuch(error) ? inShorterTimes(reading) : null;
     if (shorter === null) throw error;

@@ -131,7 +131,7 @@ export function requestOf({ type, accounts, windows, list: { page, promisedBy } 
 }
 
 /** What follows a page. */
-export interface Step {
+export interface PageOutcome {
   /** Indices of the items that this reading has not had before. */
   readonly fresh: readonly number[];
   /** The reading with what this page has shown. */
@@ -152,7 +152,7 @@ interface PageShown extends Pick<Page<unknown>, "total" | "nextPage"> {
  * A list is read again while it shows fewer items than Qonto counts: where items tie in its order, or move while it is read, a
  * page repeats one and leaves out another. One that becomes shorter each time is then read in shorter times, if it can be.
  */
-export function afterPage(reading: Reading, { digests, latestId, total, nextPage }: PageShown): Step {
+export function afterReadPage(reading: Reading, { digests, latestId, total, nextPage }: PageShown): PageOutcome {
   const { list } = reading;
   let seen = digestsOf(list.seen);
   let before = digestsOf(reading.before);
@@ -185,7 +185,7 @@ export function afterPage(reading: Reading, { digests, latestId, total, nextPage
 }
 
 /** After the page that was to be read is not there any more. One that was promised is gone because the list became shorter. */
-export function afterMissingPage(reading: Reading): Step {
+export function afterMissingPage(reading: Reading): PageOutcome {
   const { list } = reading;
   if (list.promisedBy === null) return { fresh: [], read: reading, ...afterLastPage(reading) };
   const before = textOf(digestsOf(reading.before + list.seen), MOST_DIGESTS);
@@ -193,7 +193,7 @@ export function afterMissingPage(reading: Reading): Step {
   return { fresh: [], read, ...afterLastPage(read) };
 }
 
-function afterLastPage(reading: Reading): Pick<Step, "next" | "again"> {
+function afterLastPage(reading: Reading): Pick<PageOutcome, "next" | "again"> {
   const { reads, expected, hasShrunk, seen } = reading.list;
   const count = seen.length / DIGEST_CHARACTERS;
   if (expected === null || (!hasShrunk && count >= expected)) return { next: nextList(reading), again: null };

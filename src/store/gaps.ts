@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Counts } from "../domain/counters.ts";
-import { type OperationalEvent, operationalId } from "../domain/operational-event.ts";
+import type { OperationalEvent } from "../domain/operational-event.ts";
 import { batchOf, writeAll } from "./batch.ts";
 import { allTimeCounts, readCounts } from "./counters.ts";
 import { type CronStateName, allCronState, cronStateToWrite, readCronStateFrom } from "./cron-state.ts";
@@ -8,7 +8,7 @@ import type { Database } from "./database.ts";
 import { windowOf, windowSql } from "./event-order.ts";
 import { isReconciledSql } from "./events.ts";
 import { isOperationalSql, recordOperationalEvent } from "./operational-events.ts";
-import { flag, reader } from "./rows.ts";
+import { json } from "./rows.ts";
 
 /** Events among which the webhooks of all organizations are counted. */
 const COUNTED_AT_MOST = 5_000;
@@ -17,40 +17,39 @@ const COUNTED_AT_MOST = 5_000;
 const countedSinceSql = `max(?1, coalesce((
     SELECT received_at FROM events WHERE seq <= (SELECT max(seq) FROM events) - ${COUNTED_AT_MOST} ORDER BY seq DESC LIMIT 1), 0))`;
 
-/**
- * Webhooks are those of the Business API, as they came: reconciled events come when the relay asks. The event that tells the
- * silence behind the last one has its time in its id.
- */
-export const connectedSql = `
-  WITH counted AS MATERIALIZED (
-    SELECT organization_id, count(*) AS webhooks, max(received_at) AS last_at FROM events
-    WHERE ${windowSql(COUNTED_AT_MOST)} AND source = 'business'
-      AND NOT ${isReconciledSql("id")} AND NOT ${isOperationalSql("events.id")}
-    GROUP BY organization_id)
-  SELECT connections.id, organization_id AS organizationId, organization_name AS organizationName,
-    connected_at AS connectedAt, ${countedSinceSql} AS countedSince,
-    coalesce(webhooks, 0) AS webhooks, coalesce(last_at, 0) AS lastAt,
-    EXISTS (
-      SELECT 1 FROM events WHERE events.id = '${operationalId("relay.source.silent", "")}' || connections.id || '_' || last_at
-    ) AS isToldSilent
-  FROM connections LEFT JOIN counted USING (organization_id)
-  WHERE status = 'connected' ORDER BY connections.id`;
+/** Webhooks of the Business API, as they came: reconciled events come when the relay asks. And what the relay has told. */
+export const webhooksSql = `
+  SELECT organization_id AS organizationId, ${countedSinceSql} AS countedSince,
+    count(*) FILTER (WHERE NOT ${isOperationalSql("id")}) AS webhooks,
+    coalesce(max(received_at) FILTER (WHERE NOT ${isOperationalSql("id")}), 0) AS lastAt,
+    json_group_array(id) FILTER (WHERE ${isOperationalSql("id")}) AS told
+  FROM events WHERE ${windowSql(COUNTED_AT_MOST)} AND source = 'business' AND NOT ${isReconciledSql("id")}
+  GROUP BY organization_id`;
 
-const readConnected = reader({
-  id: z.string(),
-  organizationId: z.string(),
-  organizationName: z.string().nullable(),
-  connectedAt: z.number(),
+const webhooksRow = z.object({
+  organizationId: z.string().nullable(),
   countedSince: z.number(),
   webhooks: z.number(),
   /** Receipt of the last of them; 0: none was counted. */
   lastAt: z.number(),
-  /** Whether the silence behind it has been told. */
-  isToldSilent: flag,
+  /** Ids of the operational events about the organization. */
+  told: json(z.array(z.string()).readonly()),
+});
+
+export const connectedSql = `
+  SELECT id, organization_id AS organizationId, organization_name AS organizationName, connected_at AS connectedAt
+  FROM connections WHERE status = 'connected' ORDER BY id`;
+
+const connectedRow = z.object({
+  id: z.string(),
+  organizationId: z.string(),
+  organizationName: z.string().nullable(),
+  connectedAt: z.number(),
 });
 
 /** A connected organization as a source of webhooks. */
-export type ConnectedSource = ReturnType<typeof readConnected>;
+export interface ConnectedSource
+  extends z.output<typeof connectedRow>, Omit<z.output<typeof webhooksRow>, "organizationId"> {}
 
 /** What tells that webhooks may have been lost. Times are Unix milliseconds. */
 export interface GapSigns {
@@ -62,13 +61,20 @@ export interface GapSigns {
 
 /** Webhooks are counted since an instant. One D1 call. */
 export async function readGapSigns(db: Database, since: number): Promise<GapSigns> {
-  const { connected, counts, cronState } = await batchOf(db, {
-    connected: db.prepare(connectedSql).bind(...windowOf({ since })),
+  const { connected, webhooks, counts, cronState } = await batchOf(db, {
+    connected: db.prepare(connectedSql),
+    webhooks: db.prepare(webhooksSql).bind(...windowOf({ since })),
     counts: allTimeCounts(db),
     cronState: allCronState(db),
   });
+  const counted = z.array(webhooksRow).parse(webhooks.rows);
+  const byOrganization = new Map(counted.map((row) => [row.organizationId, row]));
+  const none = { countedSince: since, webhooks: 0, lastAt: 0, told: [] };
   return {
-    connected: connected.rows.map(readConnected),
+    connected: z
+      .array(connectedRow)
+      .parse(connected.rows)
+      .map((row) => ({ ...(byOrganization.get(row.organizationId) ?? none), ...row })),
     counts: readCounts(counts.rows),
     cronState: readCronStateFrom(cronState.rows),
   };

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { listedTypes } from "../../support/qonto-server/bank.ts";
+import { idOf, listedTypes } from "../../support/qonto-server/bank.ts";
 import { type QontoOptions, QontoServer } from "../../support/qonto-server/node/qonto-server.ts";
 
 let qonto: QontoServer;
@@ -83,6 +83,43 @@ describe("the subscriptions of Qonto", () => {
     const { status, body: error } = await call("POST", subscriptions, body);
     expect(status).toBe(400);
     expect(error).toEqual({ code: "invalid_request", detail: expect.any(String), source: { pointer } });
+  });
+});
+
+describe("one resource", () => {
+  it.each([
+    ["/v2/clients", "v1/clients", "client"],
+    ["/v2/products", "v1/products", "product"],
+    ["/v2/sepa/beneficiaries", "v1/beneficiaries", "beneficiary"],
+    ["/v2/beneficiaries", "v1/beneficiaries", "beneficiary"],
+  ] as const)("is shown at %s by its id, and is not found once it is gone", async (path, type, key) => {
+    await start();
+    const made = qonto.bank.make(type);
+    const id = String(made["id"]);
+    expect(await call("GET", `${path}/${id}`)).toMatchObject({ status: 200, body: { [key]: { id } } });
+    qonto.bank.remove(type, id);
+    const error = { code: "not_found", detail: expect.any(String) };
+    expect(await call("GET", `${path}/${id}`)).toMatchObject({ status: 404, body: error });
+  });
+
+  it("that is hidden is not listed, and is shown by its id: no beneficiary among those of SEPA", async () => {
+    await start();
+    for (const type of ["v1/clients", "v1/beneficiaries"] as const) {
+      qonto.bank.hide(type, idOf(type, qonto.bank.make(type, { id: "hidden" })));
+    }
+    expect((await call("GET", "/v2/clients")).body.clients).toEqual([]);
+    const statuses = ["/v2/clients", "/v2/sepa/beneficiaries", "/v2/beneficiaries"].map(
+      async (path) => (await call("GET", `${path}/hidden`)).status,
+    );
+    expect(await Promise.all(statuses)).toEqual([200, 404, 200]);
+  });
+
+  it("takes the scope of its list", async () => {
+    await start();
+    const { accessToken } = qonto.grant({ scopes: ["organization.read"] });
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const { id } = qonto.bank.make("v1/clients");
+    expect((await call("GET", `/v2/clients/${String(id)}`, undefined, headers)).status).toBe(403);
   });
 });
 

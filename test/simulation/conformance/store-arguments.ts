@@ -119,7 +119,7 @@ export function deliveryBy(chance: Chance): Delivery {
 
 export async function quarantinedBy(chance: Chance): Promise<Quarantined> {
   const eventId = pick(chance, [null, ...eventIds]);
-  const body = pick(chance, [new Uint8Array([0, 255, 65]), new TextEncoder().encode("{}"), new Uint8Array()]);
+  const body = pick(chance, [new Uint8Array([0, 255, 65]), Uint8Array.from(Buffer.from("{}")), new Uint8Array()]);
   return {
     id: await quarantineId(eventId, body),
     eventId,

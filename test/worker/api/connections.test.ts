@@ -78,7 +78,7 @@ describe("connections", () => {
       kind: "changes",
       since: relay.now - HOUR_MS,
       as_of: relay.now,
-      types: [{ ...compared, is_covered: true, complete_until: null }],
+      types: [{ ...compared, extra: 2, is_covered: true, complete_until: null }],
     };
     const inProgress = {
       ...run,
@@ -92,6 +92,7 @@ describe("connections", () => {
     const last = {
       ...run,
       kind: "fill",
+      // As an earlier version of the relay wrote it: without what is extra.
       types: [{ ...uncovered, is_covered: false, complete_until: relay.now }],
       finished_at: relay.now + 1_000,
       account_ids: [],
@@ -106,14 +107,14 @@ describe("connections", () => {
       reconciling: {
         kind: "changes",
         ...times,
-        types: [{ ...compared, covered: true }],
+        types: [{ ...compared, extra: 2, covered: true }],
         types_left: ["v1/cards"],
       },
       last_reconciliation: {
         kind: "fill",
         ...times,
         finished_at: new Date(relay.now + 1_000).toISOString(),
-        types: [{ ...uncovered, covered: false }],
+        types: [{ ...uncovered, extra: 0, covered: false }],
       },
     });
   });

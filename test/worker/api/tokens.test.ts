@@ -99,13 +99,13 @@ describe("a named token", () => {
     await as(relay, token)("GET", "/api/tokens");
     const meter = new Meter();
     relay.env = { ...relay.env, DB: interceptDatabase(env.DB, meter.intercept) };
-    const other = token.at(-1) === "A" ? "B" : "A";
+    const otherThan = (character: string | undefined) => (character === "A" ? "B" : "A");
     for (const wrong of [
       "wrong",
       `qrt_${"A".repeat(43)}`,
       `qrt_${"A".repeat(80)}`,
-      token.slice(0, -1) + other,
-      `qrt_${other}${token.slice(5)}`,
+      token.slice(0, -1) + otherThan(token.at(-1)),
+      `qrt_${otherThan(token[4])}${token.slice(5)}`,
       `${token}A`,
       token.slice(0, -1),
       token.replace("qrt_", "QRT_"),

@@ -96,7 +96,7 @@ describe("an organization is connected", () => {
     const [first] = await connections();
     if (first === undefined) throw new Error("Nothing was connected");
     await env.DB.prepare(
-      "UPDATE connections SET reconciled_until = 5, refresh_failures = 3, paused_until = 9e15",
+      "UPDATE connections SET reconciled_until = 5, refresh_failures = 3, step_failures = 3, paused_until = 9e15",
     ).run();
     endConsents(relay, first);
     relay.passSeconds(3_600);
@@ -113,6 +113,7 @@ describe("an organization is connected", () => {
         historyUntil: first.historyUntil,
         reconciledUntil: 5,
         refreshFailures: 0,
+        stepFailures: 0,
         pausedUntil: 0,
       },
     ]);

@@ -19,6 +19,7 @@ import {
   reconcile,
   reconcileWhole,
 } from "./reconciling.ts";
+import { liveThroughMinutes } from "./scene.ts";
 
 beforeEach(emptyDatabase);
 
@@ -203,13 +204,12 @@ describe("while Qonto cannot be asked for one", () => {
   });
 
   it("for an hour, the type is at fault, and not complete: the next run finds what is gone", async () => {
-    const scene = await withGone(2);
-    const { relay, id, gone } = scene;
+    const { relay, id, gone } = await withGone(2);
     const { reconciledUntil } = await connectionOf(id);
     relay.qonto.faults.paths.set(`${CLIENTS.path}/${gone[1]}`, { status: 500 });
-    for (let runs = 0; runs < 100 && (await resultOf(id))?.fault == null; runs += 1) {
-      await failedRun(scene);
-      relay.passSeconds(60);
+    await requestReconciliation(database, id, { now: relay.now, since: null });
+    for (let minutes = 0; minutes < 100 && !(await resultOf(id))?.fault; minutes += 1) {
+      await liveThroughMinutes(relay, 1);
     }
     expect(await resultOf(id)).toMatchObject({ drifted: 1, fault: expect.stringContaining("500") });
     expect((await connectionOf(id)).reconciledUntil).toBe(reconciledUntil);

@@ -2,10 +2,12 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { judgeGaps, noticeGaps } from "../../../src/connection/gaps.ts";
 import { seriesOf } from "../../../src/domain/counters.ts";
+import { operationalEvent, operationalSamples } from "../../../src/domain/operational-event.ts";
 import { openBindings } from "../../../src/env.ts";
 import { realWorld } from "../../../src/platform/world.ts";
 import { type Connection, listConnections } from "../../../src/store/connections.ts";
 import { type ConnectedSource, type GapSigns, readGapSigns } from "../../../src/store/gaps.ts";
+import { recordOperationalEvent } from "../../../src/store/operational-events.ts";
 import { businessRequest, makePayload } from "../../support/qonto.ts";
 import { connectDirectly } from "../support/connected-relay.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
@@ -29,7 +31,7 @@ const someSource: ConnectedSource = {
   countedSince: NOW - DAY_MS,
   webhooks: 0,
   lastAt: 0,
-  isToldSilent: false,
+  told: [],
 };
 
 function signs(changes: Partial<GapSigns>): GapSigns {
@@ -118,8 +120,10 @@ describe("an organization is silent", () => {
   });
 
   it("not again while the same silence lasts", () => {
+    const told = [`relay_source_silent_con_1_${NOW - 8 * HOUR_MS}`];
     expect(isSilentFor(8 * HOUR_MS, { webhooks: 48 })).toBe(true);
-    expect(isSilentFor(8 * HOUR_MS, { webhooks: 48, isToldSilent: true })).toBe(false);
+    expect(isSilentFor(8 * HOUR_MS, { webhooks: 48, told })).toBe(false);
+    expect(isSilentFor(7 * HOUR_MS, { webhooks: 48, told })).toBe(true);
   });
 
   it("each for itself, and only those are due", () => {
@@ -324,10 +328,17 @@ describe("the webhooks of an organization", () => {
     await recordMany(now - HOUR_MS, first.organizationId, 3, HOUR_MS);
     await recordMany(now, "not connected", 7, 1);
     await recordMany(now, first.organizationId, 5, 1, "onboarding");
+    const restored = operationalEvent("relay.subscription.restored", {
+      transition: "1",
+      organizationId: first.organizationId,
+      at: now,
+      data: operationalSamples["relay.subscription.restored"],
+    });
+    await database.batch([recordOperationalEvent(database, restored)]);
     const sourceOf = await sourcesAt(now);
     const countedSince = now - DAY_MS;
-    expect(sourceOf(first)).toMatchObject({ webhooks: 3, countedSince, lastAt: now - HOUR_MS });
-    expect(sourceOf(second)).toMatchObject({ webhooks: 0, countedSince, lastAt: 0 });
+    expect(sourceOf(first)).toMatchObject({ webhooks: 3, countedSince, lastAt: now - HOUR_MS, told: [restored.id] });
+    expect(sourceOf(second)).toMatchObject({ webhooks: 0, countedSince, lastAt: 0, told: [] });
   });
 
   it("are counted among the newest five thousand events, and since then", async () => {

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { openQonto } from "../../../src/connection/open-qonto.ts";
-import { findOrganization } from "../../../src/reconciliation/listings.ts";
+import { fetchOrganization } from "../../../src/reconciliation/listings.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
 import {
@@ -34,7 +34,7 @@ describe("an access token that Qonto refuses", () => {
     const { relay, connection } = await connectedRelay();
     relay.qonto.faults.paths.set("/v2/organization", { status: 401, times: 1 });
     const qonto = openQonto(connection, contextOf(relay));
-    const { id } = await relay.clock.waitFor(findOrganization(qonto));
+    const { id } = await relay.clock.waitFor(fetchOrganization(qonto));
     expect(id).toBe(connection.organizationId);
     expect([tokenRequests(relay), callsOf(relay, "/v2/organization")]).toEqual([1, 2]);
     expect(await works(relay, connection)).toBe(true);
@@ -44,7 +44,7 @@ describe("an access token that Qonto refuses", () => {
     const { relay, connection } = await connectedRelay();
     const qonto = openQonto(connection, contextOf(relay));
     await refuseAccessTokens(relay, connection);
-    const { id } = await relay.clock.waitFor(findOrganization(qonto));
+    const { id } = await relay.clock.waitFor(fetchOrganization(qonto));
     expect(id).toBe(connection.organizationId);
     expect([tokenRequests(relay), callsOf(relay, "/v2/organization")]).toEqual([0, 2]);
   });
@@ -54,7 +54,7 @@ describe("an access token that Qonto refuses", () => {
     relay.qonto.faults.paths.set("/v2/organization", { status: 401 });
     const qonto = openQonto(connection, contextOf(relay));
     for (let call = 0; call < 3; call += 1) {
-      await expect(relay.clock.waitFor(findOrganization(qonto))).rejects.toMatchObject({ status: 401 });
+      await expect(relay.clock.waitFor(fetchOrganization(qonto))).rejects.toMatchObject({ status: 401 });
     }
     expect([tokenRequests(relay), callsOf(relay, "/v2/organization")]).toEqual([1, 4]);
   });
@@ -171,7 +171,7 @@ it("a run that died with its lease does not keep the tokens from being refreshed
 it("a token is not shown to the host of another environment", async () => {
   const { relay, connection } = await connectedRelay();
   relay.env = { ...relay.env, QONTO_ENVIRONMENT: "sandbox", QONTO_STAGING_TOKEN: "staging" };
-  await expect(findOrganization(openQonto(connection, contextOf(relay)))).rejects.toMatchObject({ status: 401 });
+  await expect(fetchOrganization(openQonto(connection, contextOf(relay)))).rejects.toMatchObject({ status: 401 });
   await lookAfter(relay);
   expect(relay.qonto.calls).toEqual([]);
 });

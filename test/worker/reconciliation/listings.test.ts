@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { QontoClient, QontoUnavailable } from "../../../src/qonto/api-client.ts";
 import { idOf } from "../../../src/reconciliation/compare.ts";
-import { findOrganization, listableTypes, listingOf } from "../../../src/reconciliation/listings.ts";
+import { fetchOrganization, listableTypes, listingOf } from "../../../src/reconciliation/listings.ts";
 import { listedTypes } from "../../support/qonto-server/bank.ts";
 import { type Scope, isScope } from "../../support/qonto-server/scopes.ts";
 import { SimulatedQonto } from "../../support/qonto-server/simulated-qonto.ts";
@@ -38,7 +38,7 @@ it("the organization comes with its accounts and with Qonto's time", async () =>
   qonto.bank.make("v1/accounts");
   qonto.faults.clockSkewSeconds = 90;
   const client = clientWith();
-  const organization = await clock.waitFor(findOrganization(client));
+  const organization = await clock.waitFor(fetchOrganization(client));
   const { id, name, accounts, shown } = organization;
   expect({ id, name }).toEqual({ id: qonto.bank.organizationId, name: qonto.bank.name });
   expect(accounts.map((account) => idOf("v1/accounts", account))).toEqual(accountIds());

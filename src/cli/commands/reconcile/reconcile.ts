@@ -1,5 +1,5 @@
 import { instantAt } from "../../../domain/instant.ts";
-import { findOrganization, listableTypes } from "../../../reconciliation/listings.ts";
+import { fetchOrganization, listableTypes } from "../../../reconciliation/listings.ts";
 import { defineCommand } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { Fault, wrongUsage } from "../../fault.ts";
@@ -43,7 +43,7 @@ is applied twice.`,
     const signing = { source: "business", remedy: "--apply needs it." } as const;
     const receiver = apply ? { relay, world, ...signingSecret(context.settings, relay.url, signing) } : null;
     const qonto = openQonto({ spacingMs: SPACING_MS });
-    const organization = await findOrganization(qonto);
+    const organization = await fetchOrganization(qonto);
     // By Qonto's own clock, which also dates its events.
     const asOf = instantAt(qonto.answeredAtMs ?? world.now());
 
