@@ -3,9 +3,6 @@ import type { Cloud } from "./cloud.ts";
 import type { SqlStatement } from "./d1-binding.ts";
 import type { Row, SqliteDatabase } from "./sqlite-database.ts";
 
-/** Whether deletions that no webhook has told are to be found. */
-const FINDS_DELETIONS = false;
-
 /** What can be deleted for good, and be asked for by its id. */
 export const deletableTypes = ["v1/clients", "v1/beneficiaries", "v1/products"] as const;
 
@@ -118,7 +115,7 @@ export class BankChecks {
   /** A run asks about what the relay had when it began. */
   #isDeletionRecorded(version: Version, until: number): boolean {
     const known = this.#known.get(keyOf(version));
-    if (!FINDS_DELETIONS || known === undefined || known.isDeleted || known.since >= until) return true;
+    if (known === undefined || known.isDeleted || known.since >= until) return true;
     if (this.#blindUntil >= until || this.#isOneRemovedSince(version, until)) return true;
     const { organizationId, type, id } = version;
     const sql = `SELECT 1 FROM events WHERE organization_id = ?1 AND type = ?2 AND resource_id = ?3
@@ -183,7 +180,7 @@ export class BankChecks {
       id,
     );
     const isThere = row !== undefined && row["deleted"] === 0;
-    if (item === null) return FINDS_DELETIONS && isDeletable(type) && isThere ? `${type} ${id} is gone` : null;
+    if (item === null) return isDeletable(type) && isThere ? `${type} ${id} is gone` : null;
     if (row !== undefined && !isThere) return `${type} ${id} is not deleted`;
     if (!isListed || (row !== undefined && shows(dataOf(row), item))) return null;
     return `The state of ${type} ${id} is not the bank's`;

@@ -73,6 +73,8 @@ export class SimulatedConnections {
   readonly #connected: Connected[] = [];
   readonly #lossRate: number;
   readonly #pageSize: number;
+  /** Changes that happen in the banks right after answers of their APIs. */
+  #changesBetweenRequests: number;
   #open = 0;
   #sent = 0;
 
@@ -85,6 +87,7 @@ export class SimulatedConnections {
     this.bankMs = drawBankMs(chance);
     this.#lossRate = chance.pick([0, 0.3, 0.7, 1]);
     this.#pageSize = chance.pick([1, 2, 3, 100]);
+    this.#changesBetweenRequests = chance.pick([0, 0, 2, 6]);
     const { agenda } = cloud;
     let ids = 0;
     this.#server = new QontoServer({
@@ -196,10 +199,18 @@ export class SimulatedConnections {
     try {
       const response = await this.#troubles.answer(request, () => this.#server.answer(request));
       await this.checks.tokens.answered(pathname, init, response.clone());
+      if (method === "GET") this.#changeBetweenRequests();
       return response;
     } finally {
       done();
     }
+  }
+
+  #changeBetweenRequests(): void {
+    const isStorming = this.#open > 0;
+    if (!isStorming || this.#changesBetweenRequests === 0 || !this.#chance.happens(0.15)) return;
+    this.#changesBetweenRequests -= 1;
+    this.#change();
   }
 
   #later(work: () => void): void {

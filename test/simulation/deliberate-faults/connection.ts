@@ -127,6 +127,48 @@ export const connectionFaults: readonly DeliberateFault[] = [
     to: `state: ((..._: Parameters<typeof upsertResources>) => [])(`,
   },
   {
+    title: "What a list lacks is not searched for",
+    file: "src/connection/run.ts",
+    from: `read !== null && isListedWhole(read.type)`,
+    to: `read !== null && read.type === ""`,
+  },
+  {
+    title: "A 404 that is not Qonto's counts as a deletion",
+    file: "src/reconciliation/look-up.ts",
+    from: `error.status === 404 && error.code !== null`,
+    to: `error.status === 404`,
+  },
+  {
+    title: "A 404 counts, though a listed resource is not found either",
+    file: "src/reconciliation/look-up.ts",
+    from: `listedId === null || (await this.#ask(firstPath, key, listedId)) === "found"`,
+    to: `listedId === null || firstPath !== ""`,
+  },
+  {
+    title: "Of a beneficiary one path alone is asked",
+    file: "src/reconciliation/look-up.ts",
+    from: `for (const path of paths) if`,
+    to: `for (const path of paths.slice(0, 1)) if`,
+  },
+  {
+    title: "What is hidden from a list counts as deleted",
+    file: "src/reconciliation/look-up.ts",
+    from: `      return "found";`,
+    to: `      return id === this.#beginning.listedId ? "found" : "gone";`,
+  },
+  {
+    title: "What came after the run began is compared with its list",
+    file: "src/reconciliation/compare.ts",
+    from: `receivedAt !== null && receivedAt.sortKey >= asOf.sortKey`,
+    to: `receivedAt === null && asOf.sortKey === ""`,
+  },
+  {
+    title: "What is listed again stays deleted",
+    file: "src/reconciliation/compare.ts",
+    from: `fields.length > 0 || known.deleted ?`,
+    to: `fields.length > 0 && !known.deleted ?`,
+  },
+  {
     title: "Tokens are not encrypted again under a new key",
     file: "src/cron/reencrypt-secrets.ts",
     from: `if (tokens !== null) await reencryptTokens(env.DB, connection, tokens);`,
