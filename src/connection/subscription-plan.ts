@@ -16,7 +16,7 @@ export interface DesiredSubscription extends SubscriptionContent {
 export interface SubscriptionPlan {
   /** The one that stays; null: one is to be created. */
   readonly kept: ListedSubscription | null;
-  /** Whether its types are to be replaced. */
+  /** Whether its types or its address are to be replaced. */
   readonly isReplaced: boolean;
   /** Further ones of the relay's own, to delete once the desired one is there. */
   readonly surplus: readonly ListedSubscription[];
@@ -69,7 +69,7 @@ export function planSubscriptions(
   const formerIds = new Set(former.flatMap(({ id }) => id ?? []));
   return {
     kept,
-    isReplaced: kept !== null && new Set(kept.types).symmetricDifference(new Set(desired.types)).size > 0,
+    isReplaced: kept !== null && !isAsDesired(kept, desired),
     surplus: own.filter(({ id }) => id !== kept?.id),
     isFirst: former.length === 0,
     hasGap: lost.length > 0,
@@ -82,24 +82,36 @@ export function planSubscriptions(
   };
 }
 
-/** Those at the relay's address that are noted as its own, or described as made for this connection. */
+function isAsDesired(
+  { types, callbackUrl }: ListedSubscription,
+  desired: Pick<DesiredSubscription, "types" | "callbackUrl">,
+): boolean {
+  return callbackUrl === desired.callbackUrl && new Set(types).symmetricDifference(new Set(desired.types)).size === 0;
+}
+
+/**
+ * Those that are noted as its own, or described as made for this connection, and are where the relay is, or where it has pointed
+ * them: it was elsewhere before it was connected again under another address.
+ */
 export function ownAmong(
   listed: readonly ListedSubscription[],
   noted: readonly ConnectionSubscription[],
   { connectionId, callbackUrl }: OwnersMark,
 ): OwnSubscription[] {
   return listed.flatMap((one) => {
-    const notedKeyId = noted.find(({ id }) => id === one.id)?.keyId ?? null;
+    const note = noted.find(({ id }) => id === one.id);
+    const notedKeyId = note?.keyId ?? null;
     const [, describedId, describedKeyId = null] = describedAsOwn.exec(one.description ?? "") ?? [];
     const keyId = notedKeyId ?? (describedId === connectionId ? describedKeyId : null);
-    const isOwn = one.callbackUrl === callbackUrl && keyId !== null;
+    const isWhereLeft = one.callbackUrl === callbackUrl || one.callbackUrl === note?.callbackUrl;
+    const isOwn = isWhereLeft && keyId !== null;
     return isOwn ? [{ ...one, keyId, isNoted: notedKeyId !== null }] : [];
   });
 }
 
 function describeActive(own: readonly OwnSubscription[]): ConnectionSubscription[] {
   const active = own.filter(({ isActive }) => isActive);
-  return active.map(({ id, types, keyId }) => ({ id, types, status: "active", keyId }));
+  return active.map(({ id, types, keyId, callbackUrl }) => ({ id, types, status: "active", keyId, callbackUrl }));
 }
 
 /** What was lost keeps the id of the one that delivered it: the gap is still one for the next check if this one fails. */
@@ -116,7 +128,8 @@ function describeMissing(
   },
 ): ConnectionSubscription[] {
   if (former !== undefined && lost.length > 0) {
-    return [{ id: former.id, types: lost, status: "missing", keyId: former.keyId }];
+    const { id, keyId, callbackUrl } = former;
+    return [{ id, types: lost, status: "missing", keyId, callbackUrl }];
   }
   return own.some(({ isActive }) => isActive) ? [] : [{ id: null, types: desired, status: "missing", keyId: null }];
 }

@@ -55,6 +55,7 @@ export async function checkSubscriptions(
       types: kept.types,
       status: "active" as const,
       keyId: desired.keyId,
+      callbackUrl: desired.callbackUrl,
       checkedAt: world.now(),
     };
     const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);

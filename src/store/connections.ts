@@ -13,6 +13,8 @@ const subscription = z.object({
   status: z.enum(["active", "missing", "foreign"]),
   /** Id of the encryption key that its secret is derived from; null of one that is foreign, or never was there. */
   keyId: z.string().nullable(),
+  /** Where the relay has pointed it; absent of one that is foreign, and of an older note: then it is where the relay is. */
+  callbackUrl: z.string().optional(),
   /** When it was first seen missing; absent of one that is there. */
   missingSince: z.number().optional(),
   /** When a check last left it as it should be; absent of one that is not the relay's own. */

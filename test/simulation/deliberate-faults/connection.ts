@@ -46,8 +46,8 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "A subscription that points elsewhere is replaced",
     file: "src/connection/subscription-plan.ts",
-    from: `one.callbackUrl === callbackUrl && keyId !== null`,
-    to: `callbackUrl !== "" && keyId !== null`,
+    from: `isWhereLeft && keyId !== null`,
+    to: `isWhereLeft !== null && keyId !== null`,
   },
   {
     title: "An empty list of subscriptions is believed",

@@ -98,18 +98,25 @@ export class SubscriptionScene {
     return rowOf({ id: this.connectionId });
   }
 
-  /** The process dies once Qonto has done a call of that method: D1 refuses it from then on. Returns what brings up another process. */
-  dieAfter(method: string): () => void {
+  /**
+   * The process dies once Qonto has done so many calls of that method: D1 and Qonto refuse it from then on. Returns what brings up
+   * another process.
+   */
+  dieAfter(method: string, calls = 1): () => void {
     const { onCall, relay } = this;
     const { env } = relay;
-    let isDead = false;
+    let left = calls;
+    const live = () => {
+      if (left === 0) throw new Error("The process has died");
+    };
     intercept(relay, async (_call, proceed) => {
-      if (isDead) throw new Error("The process has died");
+      live();
       return proceed();
     });
     this.onCall = async (call, answer) => {
-      const answered = await answer();
-      isDead ||= call.startsWith(method);
+      live();
+      const answered = await onCall(call, answer);
+      if (call.startsWith(method)) left -= 1;
       return answered;
     };
     return () => {

@@ -1,16 +1,25 @@
+import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
 import { cataloguedTypes } from "../../../src/qonto/catalogue.ts";
 import { subscriptionSecrets } from "../../../src/qonto/subscription-secret.ts";
 import type { Subscription } from "../../support/qonto-server/subscriptions-api.ts";
 import { emptyDatabase } from "../support/relay.ts";
-import { CALLBACK_URL, LIST, SubscriptionScene, intact } from "./subscription-scene.ts";
+import { CALLBACK_URL, LIST, SubscriptionScene } from "./subscription-scene.ts";
 
 beforeEach(emptyDatabase);
 
+/** Where the relay is connected for a while. */
+const OTHER_URL = "https://relay.workers.test/webhooks/qonto";
+
 /** What somebody else has at Qonto, however like the relay's own it looks. */
 const foreign = fc.record({
-  callback_url: fc.constantFrom(CALLBACK_URL, `${CALLBACK_URL}/`, "https://other.example.com/webhooks/qonto"),
+  callback_url: fc.constantFrom(
+    CALLBACK_URL,
+    `${CALLBACK_URL}/`,
+    OTHER_URL,
+    "https://other.example.com/webhooks/qonto",
+  ),
   description: fc.constantFrom(null, "", "Qonto relay", "Qonto relay con_other, key 00000000", "By hand"),
   enabled: fc.boolean(),
   types: fc.subarray([...cataloguedTypes.business], { minLength: 1 }),
@@ -19,6 +28,7 @@ const foreign = fc.record({
 /** What happens to one of the relay's own, from the relay's side or Qonto's. */
 const mishap = fc.oneof(
   fc.record({ kind: fc.constantFrom("lose", "disable", "double", "point elsewhere", "new key") }),
+  fc.record({ kind: fc.constantFrom("connect elsewhere", "connect here") }),
   fc.record({ kind: fc.constant("edit types"), types: fc.subarray([...cataloguedTypes.business], { minLength: 1 }) }),
 );
 
@@ -68,7 +78,15 @@ async function answerAs(fault: string, proceed: () => Promise<Response>): Promis
   }
 }
 
-function happen({ kind, types = [] }: Mishap, scene: SubscriptionScene, ownIds: Set<string>): void {
+/** The organization is connected again where the relay is then. What there is has been noted before. */
+async function connectAgain(scene: SubscriptionScene, callbackUrl: string): Promise<void> {
+  await scene.check();
+  await env.DB.prepare("UPDATE connections SET relay_url = ?1").bind(new URL(callbackUrl).origin).run();
+}
+
+async function happen({ kind, types = [] }: Mishap, scene: SubscriptionScene, ownIds: Set<string>): Promise<void> {
+  if (kind === "connect elsewhere") await connectAgain(scene, OTHER_URL);
+  if (kind === "connect here") await connectAgain(scene, CALLBACK_URL);
   const [own] = [...scene.qonto.subscriptions.values()].filter(({ id }) => ownIds.has(id));
   if (kind === "new key") {
     scene.relay.env = {
@@ -102,33 +120,29 @@ it("whatever Qonto lists and answers, what is not the relay's own is never touch
         const touched: string[] = [];
         const untouched = new Map<string, Subscription>(others.map((one) => [one.id, structuredClone(one)]));
 
+        const answering = (faults: string[]) => async (call: string, proceed: () => Promise<Response>) => {
+          const id = call.split(`${LIST}/`)[1];
+          if (!call.startsWith("GET") && id !== undefined && !ownIds.has(id)) touched.push(call);
+          const known = new Set(scene.qonto.subscriptions.keys());
+          try {
+            return await answerAs(call.includes(LIST) ? (faults.shift() ?? "well") : "well", proceed);
+          } finally {
+            for (const made of scene.qonto.subscriptions.keys()) if (!known.has(made)) ownIds.add(made);
+          }
+        };
+
         for (const { mishap: next, answers } of rounds) {
           scene.relay.passSeconds(900);
-          happen(next, scene, ownIds);
+          scene.onCall = answering([]);
+          await happen(next, scene, ownIds);
           for (const one of scene.qonto.subscriptions.values())
             if (!ownIds.has(one.id)) untouched.set(one.id, structuredClone(one));
-          const faults = [...answers];
-          scene.onCall = async (call, proceed) => {
-            const id = call.split(`${LIST}/`)[1];
-            if (!call.startsWith("GET") && id !== undefined && !ownIds.has(id)) touched.push(call);
-            const known = new Set(scene.qonto.subscriptions.keys());
-            try {
-              return await answerAs(call.includes(LIST) ? (faults.shift() ?? "well") : "well", proceed);
-            } finally {
-              for (const made of scene.qonto.subscriptions.keys()) if (!known.has(made)) ownIds.add(made);
-            }
-          };
+          scene.onCall = answering([...answers]);
           await scene.attempt();
-          scene.onCall = intact;
         }
 
-        const { onCall } = scene;
-        scene.onCall = async (call, proceed) => {
-          const known = new Set(scene.qonto.subscriptions.keys());
-          const answered = await onCall(call, proceed);
-          for (const made of scene.qonto.subscriptions.keys()) if (!known.has(made)) ownIds.add(made);
-          return answered;
-        };
+        scene.onCall = answering([]);
+        await connectAgain(scene, CALLBACK_URL);
         for (let count = 0; count < 3; count += 1) {
           scene.relay.passSeconds(900);
           await scene.check();

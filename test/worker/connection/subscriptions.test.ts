@@ -25,6 +25,7 @@ describe("a connection without a subscription", () => {
         types: cataloguedTypes.business,
         status: "active",
         keyId: expect.any(String),
+        callbackUrl: CALLBACK_URL,
         checkedAt: scene.relay.now,
       },
     ]);
