@@ -12,6 +12,7 @@ import {
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
 import { noticeGaps } from "./gaps.ts";
 import { reconcileConnection } from "./reconcile.ts";
+import { describeGaps, readLastRun } from "./run.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
 import { keepTokens, loseConnection } from "./tokens.ts";
 
@@ -47,9 +48,11 @@ interface Step {
   readonly run: (connection: Connection, context: LookAfterContext, budget: Budget) => Promise<unknown>;
 }
 
+const RECONCILIATION = "Reconciliation";
+
 const steps: readonly Step[] = [
   { name: "Subscriptions", dueAt: ({ subscriptionsDueAt }) => subscriptionsDueAt, run: checkSubscriptions },
-  { name: "Reconciliation", dueAt: ({ reconciliationDueAt }) => reconciliationDueAt, run: reconcileConnection },
+  { name: RECONCILIATION, dueAt: ({ reconciliationDueAt }) => reconciliationDueAt, run: reconcileConnection },
 ];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
@@ -121,7 +124,14 @@ async function takeSteps(claimed: Connection, context: LookAfterContext, budget:
     if (error !== null || isOf(step, lastError)) lastError = error;
     connection = await findConnection(env.DB, claimed.id);
   }
-  return lastError;
+  return lastError ?? unreadIn(connection);
+}
+
+/** What the last reconciliation could not read stays told until one reads all. It is no failure of the step: nothing is paused. */
+function unreadIn(connection: Connection | null): string | null {
+  const last = readLastRun(connection?.lastReconciliation ?? null);
+  const gaps = last && describeGaps(last);
+  return gaps === null ? null : `${RECONCILIATION}: ${gaps}`;
 }
 
 /** Returns why it failed. The messages of Qonto's faults and of an operator's are sentences, and hold nothing secret. */
