@@ -11,6 +11,7 @@ import {
 } from "../store/connections.ts";
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
 import { noticeGaps } from "./gaps.ts";
+import { pauseMs } from "./pauses.ts";
 import { reconcileConnection } from "./reconcile.ts";
 import { describeGaps, readLastRun } from "./run.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
@@ -33,9 +34,6 @@ const REFUSED_PAUSE_MS = 15 * MS_PER_MINUTE;
 /** While Qonto is not available: until the next run, then longer. */
 const PAUSES_MINUTES = [0.5, 1, 3, 7];
 const LONGEST_PAUSE_MINUTES = 15;
-
-/** Qonto's longest limit counts requests of an hour. A broken proxy may ask for years. */
-const LONGEST_ASKED_PAUSE_MS = 60 * MS_PER_MINUTE;
 
 const REVOKED = "The consent was withdrawn at Qonto. Connect the organization again.";
 const OWN_FAULT = "The relay failed to look after the connection: its log says why.";
@@ -169,14 +167,13 @@ async function pauseAfter(
 ): Promise<void> {
   const connection = await findConnection(env.DB, id);
   if (connection === null || !isDue(step, connection, world.now())) return;
-  const pauseMs = pauseMsAfter(error, connection.stepFailures);
-  if (pauseMs > 0) await pauseConnection(env.DB, id, world.now() + pauseMs);
+  const forMs = pauseMsAfter(error, connection.stepFailures);
+  if (forMs > 0) await pauseConnection(env.DB, id, world.now() + forMs);
 }
 
 /** `failures`: how many came before it, in a row. */
 function pauseMsAfter(error: Error, failures: number): number {
   if (error instanceof QontoRefusal) return REFUSED_PAUSE_MS;
   if (!(error instanceof QontoUnavailable)) return 0;
-  const askedMs = Math.min(1000 * (error.retryAfterSeconds ?? 0), LONGEST_ASKED_PAUSE_MS);
-  return Math.max((PAUSES_MINUTES[failures] ?? LONGEST_PAUSE_MINUTES) * MS_PER_MINUTE, askedMs);
+  return pauseMs(PAUSES_MINUTES[failures] ?? LONGEST_PAUSE_MINUTES, error.retryAfterSeconds);
 }
