@@ -21,7 +21,8 @@ const reconciliation = defineRoute("post", "/api/connections/{id}/reconcile", {
   operationId: "reconcileConnection",
   tag,
   summary: "Compare the state with the bank's, and the subscriptions with those at Qonto, within a minute",
-  description: "The relay does this by itself every hour, and after every gap.",
+  description:
+    "The relay does this by itself every hour, and after every gap. The request ends a pause, unless that waits for new tokens. `since` must not lie in the future.",
   body: { schema: reconciliationInput, example: { since: "2026-11-20T00:00:00Z" }, isOptional: true },
   answers: {
     202: json(scheduledReconciliation, "Scheduled", {

@@ -11,7 +11,9 @@ import {
 } from "../store/connections.ts";
 import { type Budget, type LookAfterContext, ConnectionFault, hasBudget } from "./context.ts";
 import { noticeGaps } from "./gaps.ts";
+import { pauseMs } from "./pauses.ts";
 import { reconcileConnection } from "./reconcile.ts";
+import { describeGaps, readLastRun } from "./run.ts";
 import { checkSubscriptions } from "./subscriptions.ts";
 import { keepTokens, loseConnection } from "./tokens.ts";
 
@@ -33,9 +35,6 @@ const REFUSED_PAUSE_MS = 15 * MS_PER_MINUTE;
 const PAUSES_MINUTES = [0.5, 1, 3, 7];
 const LONGEST_PAUSE_MINUTES = 15;
 
-/** Qonto's longest limit counts requests of an hour. A broken proxy may ask for years. */
-const LONGEST_ASKED_PAUSE_MS = 60 * MS_PER_MINUTE;
-
 const REVOKED = "The consent was withdrawn at Qonto. Connect the organization again.";
 const OWN_FAULT = "The relay failed to look after the connection: its log says why.";
 
@@ -47,9 +46,11 @@ interface Step {
   readonly run: (connection: Connection, context: LookAfterContext, budget: Budget) => Promise<unknown>;
 }
 
+const RECONCILIATION = "Reconciliation";
+
 const steps: readonly Step[] = [
   { name: "Subscriptions", dueAt: ({ subscriptionsDueAt }) => subscriptionsDueAt, run: checkSubscriptions },
-  { name: "Reconciliation", dueAt: ({ reconciliationDueAt }) => reconciliationDueAt, run: reconcileConnection },
+  { name: RECONCILIATION, dueAt: ({ reconciliationDueAt }) => reconciliationDueAt, run: reconcileConnection },
 ];
 
 /** Looks after the relay's connections to Qonto, once a minute. One that fails does not stop the others. */
@@ -121,7 +122,14 @@ async function takeSteps(claimed: Connection, context: LookAfterContext, budget:
     if (error !== null || isOf(step, lastError)) lastError = error;
     connection = await findConnection(env.DB, claimed.id);
   }
-  return lastError;
+  return lastError ?? unreadIn(connection);
+}
+
+/** What the last reconciliation could not read stays told until one reads all. It is no failure of the step: nothing is paused. */
+function unreadIn(connection: Connection | null): string | null {
+  const last = readLastRun(connection?.lastReconciliation ?? null);
+  const gaps = last && describeGaps(last);
+  return gaps === null ? null : `${RECONCILIATION}: ${gaps}`;
 }
 
 /** Returns why it failed. The messages of Qonto's faults and of an operator's are sentences, and hold nothing secret. */
@@ -159,14 +167,13 @@ async function pauseAfter(
 ): Promise<void> {
   const connection = await findConnection(env.DB, id);
   if (connection === null || !isDue(step, connection, world.now())) return;
-  const pauseMs = pauseMsAfter(error, connection.stepFailures);
-  if (pauseMs > 0) await pauseConnection(env.DB, id, world.now() + pauseMs);
+  const forMs = pauseMsAfter(error, connection.stepFailures);
+  if (forMs > 0) await pauseConnection(env.DB, id, world.now() + forMs);
 }
 
 /** `failures`: how many came before it, in a row. */
 function pauseMsAfter(error: Error, failures: number): number {
   if (error instanceof QontoRefusal) return REFUSED_PAUSE_MS;
   if (!(error instanceof QontoUnavailable)) return 0;
-  const askedMs = Math.min(1000 * (error.retryAfterSeconds ?? 0), LONGEST_ASKED_PAUSE_MS);
-  return Math.max((PAUSES_MINUTES[failures] ?? LONGEST_PAUSE_MINUTES) * MS_PER_MINUTE, askedMs);
+  return pauseMs(PAUSES_MINUTES[failures] ?? LONGEST_PAUSE_MINUTES, error.retryAfterSeconds);
 }

@@ -1,5 +1,6 @@
 import * as oauth from "oauth4webapi";
 import type { QontoApplication } from "../config.ts";
+import { parseRetryAfter } from "../domain/retry-after.ts";
 import { bounded } from "../platform/http.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import type { ConnectionContext } from "./context.ts";
@@ -24,14 +25,21 @@ export interface GrantedTokens {
   readonly scopes: readonly string[] | null;
 }
 
-/**
- * `refused`: Qonto has given nothing, for the reason that its error code names. `unavailable`: there was no answer, or none that
- * can be read. Then it may have exchanged what it was sent, but not where it says that it had no time for it (429, 503).
- */
+/** There was no answer, or none that can be read. */
+interface Unavailable {
+  readonly state: "unavailable";
+  readonly why: string;
+  /** Qonto may have exchanged what it was sent, but not where it says that it had no time for it (429, 503). */
+  readonly mayBeExchanged: boolean;
+  /** How long Qonto asks to wait; null when it does not say. */
+  readonly retryAfterSeconds: number | null;
+}
+
+/** `refused`: Qonto has given nothing, for the reason that its error code names. */
 export type TokenAnswer =
   | { readonly state: "granted"; readonly tokens: GrantedTokens }
   | { readonly state: "refused"; readonly code: string }
-  | { readonly state: "unavailable"; readonly why: string; readonly mayBeExchanged: boolean };
+  | Unavailable;
 
 type TokenContext = Pick<ConnectionContext, "world"> & { readonly config: { readonly qonto: QontoApplication } };
 
@@ -127,8 +135,8 @@ async function request(
   if (exchanged.state === "done") return { state: "granted", tokens: toTokens(exchanged.value) };
   timeout.abort();
   return exchanged.state === "late"
-    ? { state: "unavailable", why: "Qonto does not answer in time", mayBeExchanged: true }
-    : toRefusal(answer, exchanged.error);
+    ? unanswered("Qonto does not answer in time")
+    : toRefusal(answer, exchanged.error, world.now());
 }
 
 /** Without it the sandbox takes no request, of the API neither. */
@@ -153,16 +161,22 @@ function toTokens({ access_token, expires_in, refresh_token, scope }: oauth.Toke
   };
 }
 
+function unanswered(why: string): Unavailable {
+  return { state: "unavailable", why, mayBeExchanged: true, retryAfterSeconds: null };
+}
+
 /** An error's own text is not shown: it may quote the answer, which has the tokens. */
-function toRefusal(answer: Response | null, error: unknown): TokenAnswer {
+function toRefusal(answer: Response | null, error: unknown, now: number): TokenAnswer {
   // What was not read would keep the connection.
   answer?.body?.cancel().catch(() => undefined);
-  const unavailable = (why: string, mayBeExchanged = true) => ({ state: "unavailable", why, mayBeExchanged }) as const;
-  if (answer === null) return unavailable("Qonto cannot be reached");
-  const { status } = answer;
-  if (status === 429 || status === 503) return unavailable(`Qonto answers ${status}`, false);
-  if (status >= 500) return unavailable(`Qonto answers ${status}`);
-  if (status < 400) return unavailable("Qonto's answer is not as documented");
+  if (answer === null) return unanswered("Qonto cannot be reached");
+  const { status, headers } = answer;
+  if (status === 429 || status >= 500) {
+    const mayBeExchanged = status !== 429 && status !== 503;
+    const retryAfterSeconds = parseRetryAfter(headers.get("retry-after"), now);
+    return { state: "unavailable", why: `Qonto answers ${status}`, mayBeExchanged, retryAfterSeconds };
+  }
+  if (status < 400) return unanswered("Qonto's answer is not as documented");
   const code = error instanceof oauth.ResponseBodyError ? error.error : "";
   return { state: "refused", code: isErrorCode(code) ? code : `HTTP ${status}` };
 }

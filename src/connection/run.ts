@@ -296,6 +296,15 @@ export function isComplete({ types }: Pick<Run, "types">): boolean {
   return !types.some(hasGap);
 }
 
+/** What an operator is told of the types that could not be read whole; null: all were. */
+export function describeGaps({ types }: Pick<Run, "types">): string | null {
+  const [first, ...others] = types.filter(hasGap);
+  if (first === undefined) return null;
+  const { length } = others;
+  const more = length === 0 ? "" : ` So it is with ${length} more ${length === 1 ? "type" : "types"}.`;
+  return `${first.type} could not be read: ${first.fault}${more}`;
+}
+
 /** The next run is due in an hour. What could not be read this time may be readable soon. */
 export function finishRun(run: Run, previous: LastRun | null, now: number): LastRun {
   const { kind, since, as_of, types, account_ids } = run;

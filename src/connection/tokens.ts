@@ -9,6 +9,7 @@ import { type Connection, findConnection } from "../store/connections.ts";
 import { persistentlyUntil } from "../store/database.ts";
 import { type ConnectionContext, ConnectionFault, type LookAfterContext } from "./context.ts";
 import { type GrantedTokens, exchangeRefreshToken } from "./oauth.ts";
+import { pauseMs } from "./pauses.ts";
 
 /**
  * Qonto replaces a refresh token when it is used, and takes the old one for 60 s more. Later use of an old one may end the whole
@@ -41,9 +42,12 @@ const WATCHDOG_TIMEOUT_MS = 1_000;
 /** After so many failures the grace is over. A later attempt that has no answer is repeated once within its own. */
 const RETRIES_IN_GRACE = 3;
 
-/** Pauses after the failures that follow. */
+/** Pauses after the failures that follow, and after each answer that says that the token was not exchanged. */
 const PAUSES_MINUTES = [1, 2, 4, 8];
 const LONGEST_PAUSE_MINUTES = 15;
+
+/** The last attempt before the access token ends leaves time for the next run of the cron, and for a repetition. */
+const LAST_ATTEMPT_BEFORE_MS = 3 * MS_PER_MINUTE;
 
 /**
  * `refreshed`: the connection has new tokens, by this call or by another isolate. `waiting`: another isolate is at it, or it is
@@ -90,10 +94,19 @@ function isInProgress(connection: Pick<Connection, "refreshAttemptedAt" | "refre
   return refreshAttemptedAt !== null && now - refreshAttemptedAt < inProgressMs(connection);
 }
 
-/** How long nothing is asked of Qonto after so many failures in a row. */
-function pauseMs(failures: number): number {
+interface Failed extends Pick<Connection, "accessExpiresAt"> {
+  /** In a row, this one too. */
+  readonly failures: number;
+  /** How long Qonto asks to wait; null when it does not say. */
+  readonly retryAfterSeconds: number | null;
+}
+
+/** However long the pause is, there is an attempt shortly before the access token ends, unless that is now. */
+function nextAttemptAt({ accessExpiresAt, failures, retryAfterSeconds }: Failed, now: number): number {
   const minutes = PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1] ?? LONGEST_PAUSE_MINUTES;
-  return minutes * MS_PER_MINUTE;
+  const at = now + pauseMs(minutes, retryAfterSeconds);
+  const lastAt = accessExpiresAt - LAST_ATTEMPT_BEFORE_MS;
+  return lastAt < now + MS_PER_MINUTE ? at : Math.min(at, lastAt);
 }
 
 /**
@@ -165,13 +178,26 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
     }
     case "refused":
       if (answer.code === "invalid_grant") return lose(attempt, context);
-      return fail(attempt, { why: refusalText(answer.code), isRetriedInGrace: false }, context);
+      return fail(attempt, { why: refusalText(answer.code), isRetriedInGrace: false, retryAfterSeconds: null }, context);
     case "unavailable": {
-      const isRetriedInGrace =
-        attempt.refreshFailures < RETRIES_IN_GRACE || (answer.mayBeExchanged && seen.refreshAttemptedAt === null);
-      return fail(attempt, { why: `${answer.why}.`, isRetriedInGrace }, context);
+      const { why, retryAfterSeconds, mayBeExchanged } = answer;
+      const isRetriedInGrace = isInHurry(seen, { mayBeExchanged, now });
+      return fail(attempt, { why: `${why}.`, isRetriedInGrace, retryAfterSeconds }, context);
     }
   }
+}
+
+/**
+ * Whether Qonto may have exchanged the token, so that the attempt is made again while it still takes the old one. Where it says that
+ * it has not, it may have done so in an interrupted attempt before.
+ */
+function isInHurry(
+  { refreshAttemptedAt, refreshFailures }: Pick<Connection, "refreshAttemptedAt" | "refreshFailures">,
+  { mayBeExchanged, now }: { readonly mayBeExchanged: boolean; readonly now: number },
+): boolean {
+  const hasRetries = refreshFailures < RETRIES_IN_GRACE;
+  if (refreshAttemptedAt === null) return mayBeExchanged;
+  return hasRetries && (mayBeExchanged || now - refreshAttemptedAt <= GRACE_MS);
 }
 
 /** Tokens with which a connection can go on. */
@@ -246,25 +272,26 @@ async function keepGranted(
   return written === null ? foundOf(attempt, context) : { state: "refreshed", connection: written };
 }
 
-interface Failure {
+interface Failure extends Pick<Failed, "retryAfterSeconds"> {
   readonly why: string;
-  /** Qonto may have exchanged the token, so the attempt is made again while the old one is still taken. */
+  /** The attempt is made again while the old token is still taken. */
   readonly isRetriedInGrace: boolean;
 }
 
 async function fail(
   attempt: Connection,
-  { why, isRetriedInGrace }: Failure,
+  { why, isRetriedInGrace, retryAfterSeconds }: Failure,
   context: ConnectionContext,
 ): Promise<Refresh> {
   const { env, world } = context;
+  const { accessExpiresAt } = attempt;
   const now = world.now();
   const counted = attempt.refreshFailures + 1;
   const failures = isRetriedInGrace ? counted : Math.max(counted, RETRIES_IN_GRACE + 1);
   await noteRefreshFailure(env.DB, attempt, {
     refreshFailures: failures,
     refreshAttemptedAt: isRetriedInGrace ? attempt.refreshAttemptedAt : null,
-    pausedUntil: isRetriedInGrace ? now : now + pauseMs(failures),
+    pausedUntil: isRetriedInGrace ? now : nextAttemptAt({ accessExpiresAt, failures, retryAfterSeconds }, now),
     lastError: why,
   });
   logLine("connection", {

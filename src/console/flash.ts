@@ -44,7 +44,7 @@ const flashes = {
     "Qonto did not take the relay's request for tokens. Nothing was changed: check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET, the redirect URI and the scopes of the application, then connect again. QONTO_TYPES narrows the scopes that the relay asks for.",
   ),
   "reconciliation-requested": ok(
-    "The reconciliation begins with the next run of the cron, within a minute. Its progress is shown below.",
+    "The reconciliation begins with the next run of the cron, within a minute, or else once there are new tokens. Its progress is shown below.",
   ),
   "connection-removed": ok("The organization is disconnected. What the relay has received of it remains."),
 

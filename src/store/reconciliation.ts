@@ -112,13 +112,15 @@ export async function finishReconciliation(
   return isWritten(finished);
 }
 
+/** It ends a pause, but not the one of a refresh of the tokens, which says when Qonto takes the next attempt. */
 export const requestReconciliationSql = `
   UPDATE connections SET reconciliation_due_at = ?2, subscriptions_due_at = ?2,
+    paused_until = iif(refresh_failures > 0, paused_until, 0),
     reconciliation_since = coalesce(min(reconciliation_since, ?3), ?3, reconciliation_since)
   WHERE id = ?1 RETURNING id`;
 
 /**
- * Makes subscriptions and reconciliation of a connection due. `since`: also read what has changed since then, Unix milliseconds; of
+ * Makes subscriptions and reconciliation of a connection due, for an operator. `since`: also read what has changed since then, Unix milliseconds; of
  * several requests the earliest counts. False when there is no such connection.
  */
 export async function requestReconciliation(

@@ -8,7 +8,7 @@ import type { World } from "../../platform/world.ts";
 import { type Connection, deleteConnection, findConnection } from "../../store/connections.ts";
 import { requestReconciliation } from "../../store/reconciliation.ts";
 import { refuse } from "../refusals.ts";
-import { type ActionContext, existing, notFound } from "../requests.ts";
+import { type ActionContext, existing, invalidRequest, notFound } from "../requests.ts";
 import { show } from "../responses.ts";
 import { connection } from "../schemas/connection.ts";
 import { audited } from "./audited.ts";
@@ -27,7 +27,8 @@ export function connectionContext({ env }: Pick<ActionContext, "env">, world: Wo
 
 /**
  * Has the cron compare the state of a connection with the bank's, and its subscriptions with those at Qonto, in its next run.
- * `since`: Unix milliseconds; null: since the last reconciliation. Throws `not_configured` and `not_connected`.
+ * `since`: Unix milliseconds; null: since the last reconciliation. Throws `not_configured`,
+ * `invalid_request` and `not_connected`.
  */
 export async function reconcileConnection(
   c: ActionContext,
@@ -37,6 +38,9 @@ export async function reconcileConnection(
 ): Promise<void> {
   const { status } = await existingConnection(c, id);
   const { env } = connectionContext(c, world);
+  if (since !== null && since > world.now()) {
+    throw invalidRequest([{ path: "since", message: "must not lie in the future" }]);
+  }
   if (status !== "connected") {
     const ended = status === "expired" ? "has expired" : "was revoked";
     const detail = `This connection ${ended}. Connect the organization again on the console's page Qonto.`;

@@ -191,12 +191,15 @@ describe("a reconciliation that is asked for", () => {
     expect(await relay.api("POST", path)).toMatchObject({ status: 503, body });
   });
 
-  it("is refused with 400 or 404 when it is no time, or there is no such connection", async () => {
+  it("is refused with 400 or 404 when it is no time or in the future, or there is no such connection", async () => {
     const relay = new TestRelay(qontoApplication);
     await insertConnection(relay.now);
     const invalid = await relay.api("POST", path, { since: "yesterday" });
     expect(invalid).toMatchObject({ status: 400, body: { code: "invalid_request", errors: [{ path: "since" }] } });
     expect(await relay.api("POST", path, { until: "2026-02-20" })).toMatchObject({ status: 400 });
+    const future = await relay.api("POST", path, { since: new Date(relay.now + 1_000).toISOString() });
+    expect(future).toMatchObject({ status: 400, body: { detail: "since: must not lie in the future" } });
+    expect((await relay.api("GET", "/api/audit")).body.data).toEqual([]);
     expect(await relay.api("POST", "/api/connections/con_9/reconcile")).toMatchObject({
       status: 404,
       body: { code: "not_found", detail: "There is no such connection." },

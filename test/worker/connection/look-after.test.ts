@@ -148,6 +148,46 @@ describe("what fails for a connection", () => {
   });
 });
 
+describe("a type that cannot be read whole", () => {
+  const isUnread = (type: string) => `Reconciliation: ${type} could not be read: Qonto lists 0 of 1; it was read 3 times.`;
+
+  it("is told at once and until one run reads all, pauses nothing, and is read again after 15 minutes", async () => {
+    const { relay, connection } = await connectedRelay();
+    relay.qonto.faults.paths.set("/v2/clients", { totalCountBy: 1 });
+    await lookAfter(relay);
+    const finishedAt = relay.now;
+    expect(await rowOf(connection)).toMatchObject({
+      lastError: isUnread("v1/clients"),
+      reconciledUntil: null,
+      pausedUntil: 0,
+      stepFailures: 0,
+      reconciliationDueAt: finishedAt + 15 * 60_000,
+    });
+    relay.qonto.faults.paths.set(SUBSCRIPTIONS, { status: 403 });
+    await env.DB.prepare("UPDATE connections SET subscriptions_due_at = ?1").bind(relay.now).run();
+    await lookAfter(relay);
+    expect((await rowOf(connection)).lastError).toMatch(/^Subscriptions: Qonto refuses \(403\)/);
+    relay.qonto.faults.paths.delete(SUBSCRIPTIONS);
+    await env.DB.prepare("UPDATE connections SET subscriptions_due_at = ?1").bind(relay.now).run();
+    await lookAfter(relay);
+    expect((await rowOf(connection)).lastError).toBe(isUnread("v1/clients"));
+    relay.qonto.faults.paths.clear();
+    relay.passTo(finishedAt + 15 * 60_000);
+    await lookAfter(relay);
+    expect(await rowOf(connection)).toMatchObject({ lastError: null, reconciledUntil: relay.now - 60_000 });
+  });
+
+  it("is told by the first of several and by how many more there are", async () => {
+    const { relay, connection } = await connectedRelay();
+    for (const path of ["/v2/clients", "/v2/products"]) relay.qonto.faults.paths.set(path, { totalCountBy: 1 });
+    await lookAfter(relay);
+    expect((await rowOf(connection)).lastError).toMatch(/^Reconciliation: v1\/\w+ .* 3 times\. So it is with 1 more type\.$/);
+    relay.qonto.faults.paths.set("/v2/sepa/beneficiaries", { totalCountBy: 1 });
+    await liveThroughMinutes(relay, 15);
+    expect((await rowOf(connection)).lastError).toMatch(/ So it is with 2 more types\.$/);
+  });
+});
+
 it("a run that hangs in Qonto gives its connection back within its time", async () => {
   const { relay, connection } = await connectedRelay();
   relay.qonto.faults.paths.set("*", { answer: "hangs" });

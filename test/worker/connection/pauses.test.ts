@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { readRun } from "../../../src/connection/run.ts";
 import { accessTokenOf } from "../../../src/connection/tokens.ts";
 import type { Connection } from "../../../src/store/connections.ts";
+import { noteGaps } from "../../../src/store/gaps.ts";
 import { requestReconciliation } from "../../../src/store/reconciliation.ts";
 import type { PathFault } from "../../support/qonto-server/faults.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
@@ -96,7 +97,7 @@ describe.each(stepNames)("a step that Qonto is not available to: %s", (step) => 
     [600, 600],
     [86_400, 3_600],
   ])(
-    "is not taken before the Retry-After of %i s, up to an hour, whoever asks for it",
+    "is not taken before the Retry-After of %i s, up to an hour, also after a gap",
     async (seconds, pausedSeconds) => {
       const { relay, connection } = await connectedFor(step);
       const { fetch } = relay.qonto;
@@ -106,7 +107,7 @@ describe.each(stepNames)("a step that Qonto is not available to: %s", (step) => 
       const { pausedUntil } = await rowOf(connection);
       expect((pausedUntil - relay.now) / 1000).toBe(pausedSeconds);
       Object.assign(relay.qonto, { fetch });
-      await requestReconciliation(database, connection.id, { now: relay.now, since: null });
+      await noteGaps(database, { now: relay.now, seen: {}, due: [connection.id], told: [] });
       relay.passTo(pausedUntil - 1);
       await lookAfter(relay);
       expect(relay.qonto.calls).toEqual([]);
@@ -115,6 +116,44 @@ describe.each(stepNames)("a step that Qonto is not available to: %s", (step) => 
       expect(await rowOf(connection)).toMatchObject({ lastError: null, subscriptions: [{ status: "active" }] });
     },
   );
+});
+
+describe("an operator's request to reconcile", () => {
+  it("ends a pause: Qonto is asked in the next run, and then as seldom as before", async () => {
+    const scene = await connectedFor("Reconciliation");
+    const { relay, connection } = scene;
+    relay.qonto.faults.paths.set(paths.Reconciliation, { status: 500 });
+    expect(await pausesOf(scene, 4)).toEqual([0.5, 1, 3, 7]);
+    await lookAfter(relay);
+    const { pausedUntil } = await rowOf(connection);
+    relay.passSeconds(60);
+    expect(pausedUntil).toBeGreaterThan(relay.now);
+    await requestReconciliation(database, connection.id, { now: relay.now, since: null });
+    expect(await pausesOf(scene, 1)).toEqual([15]);
+    relay.qonto.faults.paths.clear();
+    await requestReconciliation(database, connection.id, { now: relay.now, since: null });
+    await lookAfter(relay);
+    expect(await rowOf(connection)).toMatchObject({ lastError: null, reconciledUntil: relay.now });
+  });
+
+  it("does not end the pause after a refresh of tokens that failed", async () => {
+    const relay = new TestRelay(qontoApplication);
+    const connection = await connectDirectly(relay);
+    relay.passSeconds(REFRESH_IS_DUE_SECONDS);
+    relay.qonto.faults.paths.set("*", { status: 503 });
+    await lookAfter(relay);
+    const { pausedUntil } = await rowOf(connection);
+    expect(pausedUntil).toBe(relay.now + MINUTE_MS);
+    await requestReconciliation(database, connection.id, { now: relay.now, since: null });
+    expect((await rowOf(connection)).pausedUntil).toBe(pausedUntil);
+    relay.passTo(pausedUntil - 1);
+    await lookAfter(relay);
+    expect(tokenRequests(relay)).toBe(1);
+    relay.qonto.faults.paths.clear();
+    relay.passTo(pausedUntil);
+    await lookAfter(relay);
+    expect(await rowOf(connection)).toMatchObject({ lastError: null, reconciledUntil: relay.now });
+  });
 });
 
 it("a reconciliation that reads a page in each run is not asked for less often", async () => {
@@ -130,7 +169,8 @@ it("a reconciliation that reads a page in each run is not asked for less often",
     pauses.push(...(await pausesOf(scene, 1)));
   }
   expect(pauses).toEqual([0.5, 0.5, 0.5, 0.5]);
-  expect(readRun((await rowOf(connection)).reconciliation, relay.now)?.types_left).toHaveLength(8);
+  const { types_left, search } = readRun((await rowOf(connection)).reconciliation, relay.now) ?? {};
+  expect([types_left?.[0], search]).toEqual(["v1/memberships", { after: "", is_reliable: null }]);
 });
 
 describe("what is wrong with one step keeps the other from nothing", () => {
