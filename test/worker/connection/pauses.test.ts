@@ -96,7 +96,7 @@ describe.each(stepNames)("a step that Qonto is not available to: %s", (step) => 
     [600, 600],
     [86_400, 3_600],
   ])(
-    "is not taken before the Retry-After of %i s, up to an hour, whoever asks for it",
+    "is not taken before the Retry-After of %i s, up to an hour, also when an operator asks",
     async (seconds, pausedSeconds) => {
       const { relay, connection } = await connectedFor(step);
       const { fetch } = relay.qonto;
