@@ -9,7 +9,7 @@ import { type Item, idOf } from "../reconciliation/compare.ts";
 import { fetchOrganization, listableTypes } from "../reconciliation/listings.ts";
 import { readPage } from "../reconciliation/read-page.ts";
 import { IncompleteListing, type Reading, beginReading, withoutAccount } from "../reconciliation/reading.ts";
-import { type Connection, findConnection } from "../store/connections.ts";
+import type { Connection } from "../store/connections.ts";
 import { finishReconciliation, recordPage, writeReconciliation } from "../store/reconciliation.ts";
 import { type Budget, type LookAfterContext, hasBudget } from "./context.ts";
 import { type FindContext, type Findings, findDifferences, nothingFound } from "./find-differences.ts";
@@ -57,7 +57,8 @@ export async function reconcileConnection(
 ): Promise<void> {
   const { world } = surroundings;
   const startedAt = world.now();
-  let run = readRun(connection.reconciliation, startedAt);
+  const begun = readRun(connection.reconciliation, startedAt);
+  let run = begun;
   const qonto = openQonto(connection, surroundings);
   const previous = readLastRun(connection.lastReconciliation);
   const context: ReconcileContext = { ...surroundings, connection, budget, qonto, previous, startedAt };
@@ -67,17 +68,13 @@ export async function reconcileConnection(
     else logRun("reconciliation.paused", run, context);
   } catch (error) {
     if (error instanceof LeaseLost) return logRun("reconciliation.left", run, context);
-    if (run !== null && error instanceof QontoUnavailable && (await hasFailedTooOften(context))) {
+    // A page that was recorded has ended the failures before.
+    const failures = run === begun ? connection.stepFailures + 1 : 1;
+    if (run !== null && failures >= MOST_FAILURES && error instanceof QontoUnavailable) {
       await leaveType(run, error, context);
     }
     throw error;
   }
-}
-
-/** Whether this failure is one too many. The row counts those before it: a page that was recorded meanwhile has ended them. */
-async function hasFailedTooOften({ env, connection }: ReconcileContext): Promise<boolean> {
-  const row = await findConnection(env.DB, connection.id);
-  return row !== null && row.stepFailures + 1 >= MOST_FAILURES;
 }
 
 /** Notes the type whose list is not available as one that cannot be read. */
