@@ -62,10 +62,10 @@ export async function beginAuthorization(
 
 /**
  * Why nothing was connected. `unknown`: the relay has not begun it. `not_owner`: another browser has. `denied`: the operator does
- * not consent. `unavailable`: Qonto does not answer. `failed`: it answers something else. None of them changes a connection, and
- * the first five have nothing sent to Qonto.
+ * not consent. `unavailable`: Qonto does not answer. `no_refresh_token`: it grants none, and without one the connection would end in
+ * an hour. `failed`: it answers something else. None of them changes a connection, and the first five have nothing sent to Qonto.
  */
-type Refusal = "unknown" | "used" | "expired" | "not_owner" | "denied" | "unavailable" | "failed";
+type Refusal = "unknown" | "used" | "expired" | "not_owner" | "denied" | "unavailable" | "no_refresh_token" | "failed";
 
 export type Finished =
   | { readonly state: "connected"; readonly connectionId: string; readonly organizationName: string | null }
@@ -118,8 +118,7 @@ async function finish(context: ConnectionContext, given: URLSearchParams, owner:
   if (answer.state === "unavailable") return refused("unavailable", answer.why);
   if (answer.state === "refused") return refused("failed", answer.code);
   const { refreshToken, scopes } = answer.tokens;
-  // Without one the connection would end in an hour.
-  if (refreshToken === null) return refused("failed", "Qonto grants no refresh token: see the scope offline_access.");
+  if (refreshToken === null) return refused("no_refresh_token");
   const tokens = { ...answer.tokens, refreshToken, scopes: scopes ?? wantedScopes(config.qonto.types) };
   const bank = await findBank(tokens, context);
   if ("why" in bank) return refused(bank.why, bank.cause);

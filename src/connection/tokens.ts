@@ -178,7 +178,11 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
     }
     case "refused":
       if (answer.code === "invalid_grant") return lose(attempt, context);
-      return fail(attempt, { why: refusalText(answer.code), isRetriedInGrace: false, retryAfterSeconds: null }, context);
+      return fail(
+        attempt,
+        { why: refusalText(answer.code), isRetriedInGrace: false, retryAfterSeconds: null },
+        context,
+      );
     case "unavailable": {
       const { why, retryAfterSeconds, mayBeExchanged } = answer;
       const isRetriedInGrace = isInHurry(seen, { mayBeExchanged, now });

@@ -40,6 +40,9 @@ const flashes = {
   ),
   "authorization-expired": bad("The consent came after more than ten minutes. Nothing was changed: connect again."),
   "authorization-unavailable": bad("Qonto did not answer the relay. Nothing was changed: connect again in a minute."),
+  "authorization-without-refresh-token": bad(
+    "Qonto granted no refresh token, without which the connection would end in an hour. Nothing was changed: allow the scope offline_access for the application at Qonto, then connect again.",
+  ),
   "authorization-failed": bad(
     "Qonto did not take the relay's request for tokens. Nothing was changed: check QONTO_CLIENT_ID, QONTO_CLIENT_SECRET, the redirect URI and the scopes of the application, then connect again. QONTO_TYPES narrows the scopes that the relay asks for.",
   ),

@@ -221,6 +221,7 @@ describe("types", () => {
 });
 
 describe("refusals", () => {
+  const { secrets } = new ScriptedRelay().diagnostics.configuration;
   const counts = { since: iso(NOW), authentic: 0, mismatched: 0, too_old: 0, in_future: 0, malformed: 0, missing: 0 };
   it.each([
     [{ mismatched: 2 }, []],
@@ -231,10 +232,10 @@ describe("refusals", () => {
     [{ missing: 19 }, []],
     [{ missing: 20, authentic: 20 }, ["signatures_missing"]],
     [{ missing: 20, authentic: 21 }, []],
-  ])("%j", (some, expected) => expect(faults(judgeRefusals({ ...counts, ...some }))).toEqual(expected));
+  ])("%j", (some, expected) => expect(faults(judgeRefusals({ ...counts, ...some }, secrets))).toEqual(expected));
 
   it("are shares of all requests", () => {
-    const result = judgeRefusals({ ...counts, authentic: 60, mismatched: 30, too_old: 10 });
+    const result = judgeRefusals({ ...counts, authentic: 60, mismatched: 30, too_old: 10 }, secrets);
     expect(result).toMatchObject({
       findings: [
         { seen: expect.stringContaining(": 30 of 100 requests, 30 %.") },
@@ -323,7 +324,7 @@ describe("health", () => {
   const judge = (...degraded: [keyof ScriptedRelay["health"], number | null][]) => {
     const { health } = new ScriptedRelay();
     for (const [name, value] of degraded) Object.assign(health[name], { status: "degraded", value });
-    return faults(judgeHealth({ checks: health }, ["dead_letters"]));
+    return judgeHealth({ checks: health }, { dead_letters: "dead_letters", connections: "connection" });
   };
 
   it("of a database that does not answer is one fault, and the configuration's is its own", () => {
@@ -331,20 +332,26 @@ describe("health", () => {
       name,
       null,
     ]);
-    expect(judge(["database", null], ...untold)).toEqual(["database_unwell"]);
-    expect(judge(["configuration", 1], ["database", null], ...untold)).toEqual([
+    expect(faults(judge(["database", null], ...untold))).toEqual(["database_unwell"]);
+    expect(faults(judge(["configuration", 1], ["database", null], ...untold))).toEqual([
       "relay_not_configured",
       "database_unwell",
     ]);
   });
 
   it("of a cron that has never run says so, and not what only the cron could tell", () => {
-    expect(judge(["cron", null], ["fan_out", null])).toEqual(["cron_stopped"]);
-    expect(judge(["cron", 400], ["fan_out", 400])).toEqual(["cron_stopped", "fan_out_stuck"]);
+    expect(faults(judge(["cron", null], ["fan_out", null]))).toEqual(["cron_stopped"]);
+    expect(faults(judge(["cron", 400], ["fan_out", 400]))).toEqual(["cron_stopped", "fan_out_stuck"]);
   });
 
-  it("leaves out what another check asks more closely", () => {
-    expect(judge(["dead_letters", 1])).toEqual([]);
+  it("leaves out what another check asks more closely, and does not pass for it", () => {
+    expect(judge()).toMatchObject({ outcome: "passed" });
+    expect(judge(["dead_letters", 1], ["connections", 1])).toEqual({
+      outcome: "skipped",
+      why: "/health is degraded (dead_letters, connections): see `dead_letters` and `connection`.",
+      enable: null,
+    });
+    expect(faults(judge(["dead_letters", 1], ["storage", 1]))).toEqual(["database_filling"]);
   });
 });
 

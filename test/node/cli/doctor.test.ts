@@ -853,6 +853,48 @@ describe("a connected relay", () => {
     expect(result).toMatchObject({ notes: [expect.stringContaining("is the relay's own")] });
   });
 
+  it("that is at fault is told so once, and its /health does not pass", async () => {
+    const examined = await examineWith({
+      relay: (relay) => {
+        relay.connections.push(connection({ status: "expired" }));
+        degraded("connections").relay?.(relay);
+      },
+    });
+    expect(faultsOf(examined)).toEqual(["connection_lost"]);
+    expect(resultOf(examined, "health")).toEqual(skipped("/health is degraded (connections): see `connection`."));
+  });
+
+  it("whose /health alone sees a fault is told that", async () => {
+    const detail = "The last check of the subscriptions of con_1 that succeeded was 4000 s ago.";
+    scene.relay.connections.push(connection());
+    const examined = await examineWith(degraded("connections", detail));
+    expect(findingsOf(examined)).toMatchObject([
+      { fault: "connection_at_fault", seen: `/health, connections: ${detail}` },
+    ]);
+  });
+
+  it("is told at once of a type that it could not read", async () => {
+    const last_error = "Reconciliation: v1/clients could not be read: Qonto lists 3 of 4; it was read 3 times.";
+    const examined = await examineWith(connectedWith({ last_error }));
+    expect(findingsOf(examined)).toMatchObject([
+      {
+        fault: "connection_fails",
+        seen: expect.stringContaining(last_error),
+        remedy: expect.stringMatching(/by itself, after a quarter of an hour at most, or after up to an hour/),
+      },
+    ]);
+  });
+
+  it("is told to look at its subscriptions when it has no other secret and signatures do not match", async () => {
+    const remedyWith = async (business: number) => {
+      scene.relay.diagnostics.configuration.secrets = { business, onboarding: 1, subscriptions: 2 };
+      const examined = await examineWith(counted({ mismatched: 40 }));
+      return findingsOf(examined).find(({ fault }) => fault === "signatures_mismatched")?.remedy;
+    };
+    expect(await remedyWith(0)).toMatch(/^The relay knows the secrets of its own subscriptions alone\./);
+    expect(await remedyWith(1)).toMatch(/^Compare QONTO_WEBHOOK_SECRETS with the secret of each subscription\./);
+  });
+
   it("is told of types that the catalogue does not name, which is no fault", async () => {
     scene.relay.diagnostics.configuration.qonto_types = ["v1/transactions", "v1/transaction", "v1/unheard-of"];
     const examined = await scene.examine();

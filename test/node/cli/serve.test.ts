@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
@@ -36,4 +36,32 @@ it.each([
   expect(error).toBeInstanceOf(ServeError);
   expect(String(error)).toContain(`The state in ${stateDirectory} was made by another version of the relay (`);
   expect(String(error)).toContain(seen);
+});
+
+/** Of a first start, with one line more. */
+function variablesWith(line: string): string {
+  mkdirSync(stateDirectory, { recursive: true });
+  const file = path.join(stateDirectory, ".dev.vars");
+  writeFileSync(file, `ALLOW_PRIVATE_DESTINATIONS=true\nADMIN_TOKEN=local\nQONTO_WEBHOOK_SECRETS=local\n${line}\n`);
+  return file;
+}
+
+it("serves nothing with a number that it cannot read, and names it", async () => {
+  const variablesFile = variablesWith("MAX_BODY_BYTES=large");
+  const error: unknown = await serve({ port: 0, print: () => undefined, stateDirectory, variablesFile }).catch(
+    (failure: unknown) => failure,
+  );
+  expect(error).toBeInstanceOf(ServeError);
+  expect(String(error)).toMatch(/In \.dev\.vars: MAX_BODY_BYTES must be a whole number .*\. Nothing was started\.$/);
+});
+
+it("names a variable of the connection that it cannot read, and serves", async () => {
+  const printed: string[] = [];
+  const print = (line: string) => void printed.push(line);
+  const variablesFile = variablesWith("QONTO_ENVIRONMENT=staging");
+  const { stop } = await serve({ port: 0, print, stateDirectory, variablesFile });
+  await stop();
+  expect(printed.filter((line) => line.startsWith("In "))).toEqual([
+    expect.stringMatching(/^In \.dev\.vars: QONTO_ENVIRONMENT must be /),
+  ]);
 });

@@ -298,7 +298,7 @@ describe("a callback is refused", () => {
     const relay = relayToConnect();
     const url = new URL((await begin(relay)).url);
     url.searchParams.set("scope", "organization.read webhook");
-    expect(await finish(relay, await decide(relay, url.href))).toEqual({ state: "refused", why: "failed" });
+    expect(await finish(relay, await decide(relay, url.href))).toEqual({ state: "refused", why: "no_refresh_token" });
     expect(await connections()).toEqual([]);
   });
 

@@ -149,7 +149,8 @@ describe("what fails for a connection", () => {
 });
 
 describe("a type that cannot be read whole", () => {
-  const isUnread = (type: string) => `Reconciliation: ${type} could not be read: Qonto lists 0 of 1; it was read 3 times.`;
+  const isUnread = (type: string) =>
+    `Reconciliation: ${type} could not be read: Qonto lists 0 of 1; it was read 3 times.`;
 
   it("is told at once and until one run reads all, pauses nothing, and is read again after 15 minutes", async () => {
     const { relay, connection } = await connectedRelay();
@@ -181,7 +182,9 @@ describe("a type that cannot be read whole", () => {
     const { relay, connection } = await connectedRelay();
     for (const path of ["/v2/clients", "/v2/products"]) relay.qonto.faults.paths.set(path, { totalCountBy: 1 });
     await lookAfter(relay);
-    expect((await rowOf(connection)).lastError).toMatch(/^Reconciliation: v1\/\w+ .* 3 times\. So it is with 1 more type\.$/);
+    expect((await rowOf(connection)).lastError).toMatch(
+      /^Reconciliation: v1\/\w+ .* 3 times\. So it is with 1 more type\.$/,
+    );
     relay.qonto.faults.paths.set("/v2/sepa/beneficiaries", { totalCountBy: 1 });
     await liveThroughMinutes(relay, 15);
     expect((await rowOf(connection)).lastError).toMatch(/ So it is with 2 more types\.$/);

@@ -96,26 +96,23 @@ describe.each(stepNames)("a step that Qonto is not available to: %s", (step) => 
     [5, 30],
     [600, 600],
     [86_400, 3_600],
-  ])(
-    "is not taken before the Retry-After of %i s, up to an hour, also after a gap",
-    async (seconds, pausedSeconds) => {
-      const { relay, connection } = await connectedFor(step);
-      const { fetch } = relay.qonto;
-      const headers = { "retry-after": String(seconds) };
-      Object.assign(relay.qonto, { fetch: async () => Response.json({ code: "busy" }, { status: 503, headers }) });
-      await lookAfter(relay);
-      const { pausedUntil } = await rowOf(connection);
-      expect((pausedUntil - relay.now) / 1000).toBe(pausedSeconds);
-      Object.assign(relay.qonto, { fetch });
-      await noteGaps(database, { now: relay.now, seen: {}, due: [connection.id], told: [] });
-      relay.passTo(pausedUntil - 1);
-      await lookAfter(relay);
-      expect(relay.qonto.calls).toEqual([]);
-      relay.passTo(pausedUntil);
-      await lookAfter(relay);
-      expect(await rowOf(connection)).toMatchObject({ lastError: null, subscriptions: [{ status: "active" }] });
-    },
-  );
+  ])("is not taken before the Retry-After of %i s, up to an hour, also after a gap", async (seconds, pausedSeconds) => {
+    const { relay, connection } = await connectedFor(step);
+    const { fetch } = relay.qonto;
+    const headers = { "retry-after": String(seconds) };
+    Object.assign(relay.qonto, { fetch: async () => Response.json({ code: "busy" }, { status: 503, headers }) });
+    await lookAfter(relay);
+    const { pausedUntil } = await rowOf(connection);
+    expect((pausedUntil - relay.now) / 1000).toBe(pausedSeconds);
+    Object.assign(relay.qonto, { fetch });
+    await noteGaps(database, { now: relay.now, seen: {}, due: [connection.id], told: [] });
+    relay.passTo(pausedUntil - 1);
+    await lookAfter(relay);
+    expect(relay.qonto.calls).toEqual([]);
+    relay.passTo(pausedUntil);
+    await lookAfter(relay);
+    expect(await rowOf(connection)).toMatchObject({ lastError: null, subscriptions: [{ status: "active" }] });
+  });
 });
 
 describe("an operator's request to reconcile", () => {

@@ -90,6 +90,28 @@ describe("connecting an organization", () => {
     expect(relay.qonto.subscriptions.size).toBe(1);
   });
 
+  it("shows the address at Qonto as a link too, for a browser that does not go on by itself", async () => {
+    const visitor = await Visitor.loggedIn(newRelay());
+    const response = await visitor.press("/console/qonto/connect", {}, "/console/qonto");
+    const [, link = ""] = /<a href="(https:[^"]+)">its own page<\/a>/.exec(await response.clone().text()) ?? [];
+    expect(link.replaceAll("&amp;", "&")).toBe(nextAddress(response));
+  });
+
+  it("without the scope offline_access ends with a page that names it", async () => {
+    const relay = newRelay();
+    const visitor = await Visitor.loggedIn(relay);
+    const address = new URL(await begin(visitor));
+    address.searchParams.set("scope", "organization.read webhook");
+    const page = await read(
+      visitor,
+      nextAddress(await visitor.getFromElsewhere(await decide(relay, address.href, "accept"))),
+    );
+    expect(page).toContain("Qonto granted no refresh token");
+    expect(page).toContain("allow the scope offline_access");
+    expect(page).not.toContain("check QONTO_CLIENT_ID");
+    expect(await connectionsOf(relay)).toEqual([]);
+  });
+
   it("is recorded as of the operator who began it, about the connection", async () => {
     const relay = newRelay();
     const { body } = await relay.api("POST", "/api/tokens", { name: "grafana", access: "full" });
@@ -141,11 +163,11 @@ describe("connecting an organization", () => {
     expect(logout.headers.getSetCookie()).toEqual(expect.arrayContaining(ended));
   });
 
-  it("keeps code, state and cookie out of each log line and page", async () => {
+  it("keeps code, state and cookie out of each log line and page, but for the state in the link to Qonto", async () => {
     const relay = newRelay();
     const visitor = await Visitor.loggedIn(relay);
     const response = await visitor.press("/console/qonto/connect", {}, "/console/qonto");
-    const pages = [await response.clone().text()];
+    const toQonto = await response.clone().text();
     const cookie = visitor.cookiesFor("/console/qonto/callback", { isFromElsewhere: true }) ?? "";
     const callback = await decide(relay, nextAddress(response), "accept");
     const back = await visitor.getFromElsewhere(callback);
@@ -154,17 +176,18 @@ describe("connecting an organization", () => {
       expect(headers.get("referrer-policy")).toBe("no-referrer");
       expect(headers.get("content-security-policy")).toContain("form-action 'self';");
     }
-    pages.push(
+    const pages = [
       await back.clone().text(),
       await read(visitor, nextAddress(back)),
       await read(visitor, "/console/audit"),
-    );
+    ];
     const { code = "", state = "" } = Object.fromEntries(new URL(callback, "https://relay.test").searchParams);
     const secrets = [code, state, cookie.split("=")[1] ?? ""];
     expect(secrets.filter((one) => one.length < 8)).toEqual([]);
     const said = [...pages, JSON.stringify(logged), nextAddress(back)].join("\n");
     expect(said).toContain("request.answered");
     expect(secrets.filter((one) => said.includes(one))).toEqual([]);
+    expect(secrets.filter((one) => toQonto.includes(one))).toEqual([state]);
   });
 });
 

@@ -21,7 +21,8 @@ export const connectionFaults = {
   },
   connection_fails: {
     means: "The relay's last work on the connection of {organization} failed.",
-    remedy: "It is repeated every minute: look again soon, and at Qonto's status page if it stays.",
-    commands: ["npm run qonto -- connections list"],
+    remedy:
+      "Do what was seen. The relay tries again by itself, after a quarter of an hour at most, or after up to an hour if Qonto asks for that; a request to reconcile has it try within a minute. If it stays, look at Qonto's status page.",
+    commands: ["npm run qonto -- connections list", "npm run qonto -- connections reconcile {id}"],
   },
 } as const satisfies Readonly<Record<string, FaultText>>;

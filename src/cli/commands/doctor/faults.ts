@@ -312,8 +312,7 @@ export const faults = {
 
   signatures_mismatched: {
     means: "Events arrive under a secret that the relay does not know: from a subscription of yours, or forged.",
-    remedy:
-      "Compare QONTO_WEBHOOK_SECRETS with the secret of each subscription; with the header and body of one request `verify` names the mistake.",
+    remedy: "{secrets} With the header and body of one request `verify` names the mistake.",
     commands: ["npm run qonto -- subscriptions list{sandbox}", "npm run qonto -- verify --help"],
   },
   signatures_too_old: {

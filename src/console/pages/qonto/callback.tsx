@@ -21,6 +21,7 @@ const endings = {
   used: "authorization-used",
   expired: "authorization-expired",
   unavailable: "authorization-unavailable",
+  no_refresh_token: "authorization-without-refresh-token",
   failed: "authorization-failed",
   unknown: null,
   not_owner: null,

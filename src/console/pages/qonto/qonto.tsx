@@ -46,7 +46,9 @@ export function addQonto(pages: Console, world: World): void {
       c,
       url,
       <Bare title="Connect an organization">
-        <p>Qonto asks for your consent on its own page.</p>
+        <p>
+          Qonto asks for your consent on <a href={url}>its own page</a>, to which the browser goes on.
+        </p>
       </Bare>,
     );
   });

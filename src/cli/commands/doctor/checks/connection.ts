@@ -17,7 +17,7 @@ export async function checkConnection(target: Target): Promise<Result> {
 }
 
 /** `now`: by the relay's clock, Unix milliseconds. */
-function judgeConnections(connections: readonly Connection[], now: number): Result {
+export function judgeConnections(connections: readonly Connection[], now: number): Result {
   const organizations = connections.map(
     (one) => `${nameOf(one)} ${one.reconciled_until === null ? "is being filled" : `up to ${one.reconciled_until}`}`,
   );

@@ -15,6 +15,8 @@ const DAY_MS = 24 * HOUR_MS;
 type Counts = Diagnostics["signatures"];
 type Refusal = Exclude<keyof Counts, "since" | "authentic">;
 
+type Secrets = Diagnostics["configuration"]["secrets"];
+
 interface Threshold {
   readonly fault: FaultName;
   /** Fewer are no fault. */
@@ -32,12 +34,21 @@ const thresholds: Readonly<Record<Refusal, Threshold>> = {
   missing: { fault: "signatures_missing", atLeast: 20, share: 0.5 },
 };
 
+const COMPARE_SECRETS = "Compare QONTO_WEBHOOK_SECRETS with the secret of each subscription.";
+
+/** A connected relay makes the secrets of its own subscriptions from its keys. */
+const LOOK_AT_SUBSCRIPTIONS =
+  "The relay knows the secrets of its own subscriptions alone. If a key was removed from ENCRYPTION_KEYS within the last hour, put it back behind the new one. If another subscription sends here, delete it, or set its secret as QONTO_WEBHOOK_SECRETS.";
+
 /** How many of the last day's requests were refused for their signature. */
 export async function checkRefusals(target: Target): Promise<Result> {
-  return judgeRefusals((await target.diagnostics()).signatures);
+  const { signatures, configuration } = await target.diagnostics();
+  return judgeRefusals(signatures, configuration.secrets);
 }
 
-export function judgeRefusals(counts: Counts): Result {
+export function judgeRefusals(counts: Counts, { business, subscriptions }: Secrets): Result {
+  const hasOnlyItsOwn = business === 0 && subscriptions > 0;
+  const about = { secrets: hasOnlyItsOwn ? LOOK_AT_SUBSCRIPTIONS : COMPARE_SECRETS };
   const refusals = Object.keys(thresholds).filter((name): name is Refusal => name in thresholds);
   const all = refusals.reduce((sum, name) => sum + counts[name], counts.authentic);
   const findings = refusals.map((name): Finding | false => {
@@ -45,7 +56,7 @@ export function judgeRefusals(counts: Counts): Result {
     const count = counts[name];
     if (count < atLeast || count / all < share) return false;
     const percent = Math.round((100 * count) / all);
-    return { fault, seen: `Since ${counts.since}: ${count} of ${all} requests, ${percent} %.` };
+    return { fault, seen: `Since ${counts.since}: ${count} of ${all} requests, ${percent} %.`, about };
   });
   const refused = refusals.map((name) => `${counts[name]} ${name.replace("_", " ")}`).join(", ");
   return judged(findings, `In the last day ${counts.authentic} authentic; refused ${refused}.`);

@@ -8,6 +8,7 @@ import type { Deployed } from "../circumstances.ts";
 import type { FaultName } from "../faults.ts";
 import { type Finding, type Result, judged, skipped } from "../finding.ts";
 import { type Diagnostics, type Health, type Target, thingOf, variablesNamedIn } from "../target.ts";
+import { judgeConnections } from "./connection.ts";
 
 /** Some settings are right on a developer's machine and nowhere else. */
 export async function checkConfiguration(target: Target): Promise<Result> {
@@ -48,21 +49,37 @@ const faultsOfHealth: Readonly<Record<CheckName, FaultName>> = {
   storage: "database_filling",
 };
 
+/** The checks that find the same fault, by those of /health. */
+type Elsewhere = Readonly<Partial<Record<CheckName, string>>>;
+
 /** With a token other checks ask for these in detail. */
-const askedInDetail: readonly CheckName[] = ["open_circuits", "dead_letters", "connections", "schema"];
+const askedInDetail: Elsewhere = {
+  open_circuits: "destinations",
+  dead_letters: "dead_letters",
+  schema: "migrations",
+};
 
 /** What the relay says of itself: configuration, database, cron, backlog. */
 export async function checkHealth(target: Target): Promise<Result> {
   const health = await target.health();
-  if ((await target.knownDiagnostics()) !== undefined) return judgeHealth(health, askedInDetail);
-  return judgeHealth(health, (await target.isNotReady()) ? ["schema"] : []);
+  const diagnostics = await target.knownDiagnostics();
+  if (diagnostics === undefined) return judgeHealth(health, (await target.isNotReady()) ? { schema: "answer" } : {});
+  // It does not see all: when the subscriptions were last checked is not among what it asks for.
+  const connection = judgeConnections(await target.knownConnections(), Date.parse(diagnostics.now));
+  const isFound = connection.outcome === "failed";
+  return judgeHealth(health, isFound ? { ...askedInDetail, connections: "connection" } : askedInDetail);
 }
 
-export function judgeHealth({ checks }: Health, leftOut: readonly CheckName[]): Result {
+/** What is degraded and found elsewhere is no fault a second time, but nor does the check pass. */
+export function judgeHealth({ checks }: Health, elsewhere: Elsewhere): Result {
   const names = Object.keys(faultsOfHealth).filter((name): name is CheckName => name in checks);
-  const degraded = names.filter((name) => checks[name]?.status === "degraded" && !leftOut.includes(name));
   // A check that could not be measured is no fault of its own. A cron that has never run is one.
-  const measured = degraded.filter((name) => !isUnmeasured(name, checks));
+  const degraded = names.filter((name) => checks[name]?.status === "degraded" && !isUnmeasured(name, checks));
+  const measured = degraded.filter((name) => elsewhere[name] === undefined);
+  if (degraded.length > 0 && measured.length === 0) {
+    const checksToSee = degraded.map((name) => `\`${elsewhere[name]}\``).join(" and ");
+    return skipped(`/health is degraded (${degraded.join(", ")}): see ${checksToSee}.`);
+  }
   return judged(
     measured.map((name): Finding => {
       const detail = checks[name]?.detail ?? "";
