@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Run, readLastRun, readRun } from "../../../src/connection/run.ts";
 import { QontoRefusal, QontoUnavailable } from "../../../src/qonto/api-client.ts";
@@ -135,7 +136,7 @@ describe.each(["before", "done"] as const)("killed at any of its calls (%s)", (w
     const types = ["v1/beneficiaries", "v1/clients", "v1/memberships"] as const;
     const scene = await filled(
       ({ qonto }) => {
-        for (let made = 0; made < 40; made += 1) for (const type of types) qonto.bank.make(type);
+        for (let made = 0; made < 60; made += 1) for (const type of types) qonto.bank.make(type);
       },
       { QONTO_TYPES: types.join(",") },
     );
@@ -143,7 +144,7 @@ describe.each(["before", "done"] as const)("killed at any of its calls (%s)", (w
     const gone: string[] = [];
     let index = 0;
     for (let goesOn = true; goesOn; index += 1) {
-      expect(index).toBeLessThan(39);
+      expect(index).toBeLessThan(59);
       for (const type of ["v1/beneficiaries", "v1/clients"] as const) {
         const [first = ""] = idsOf(relay, type);
         relay.qonto.bank.remove(type, first);
@@ -158,6 +159,8 @@ describe.each(["before", "done"] as const)("killed at any of its calls (%s)", (w
       await relay.runCron();
       await relay.runQueues();
       expect((await connectionOf(id)).lastError).toBeNull();
+      const deleted = env.DB.prepare("SELECT count(*) AS many FROM resources WHERE deleted = 1");
+      expect(await deleted.first("many")).toBe(gone.length);
     }
     expect(index).toBeGreaterThan(20);
     const delivered = relay.destinations.received.map(({ text }) => JSON.parse(text).data);
