@@ -9,7 +9,7 @@ import { ConnectionChecks, type Connected } from "./connection-checks.ts";
 import { BUSINESS_SECRET, type PlannedEvent, sentOnce } from "./events.ts";
 import type { SimulatedOperator } from "./operator.ts";
 import type { SimulatedQonto } from "./qonto.ts";
-import { QontoTroubles, type Trouble, drawTrouble } from "./qonto-troubles.ts";
+import { QontoTroubles, type Trouble, drawTrouble, isBlinding } from "./qonto-troubles.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 import type { ArrivingCall } from "./subscription-checks.ts";
 
@@ -207,8 +207,7 @@ export class SimulatedConnections {
   }
 
   #changeBetweenRequests(): void {
-    const isStorming = this.#open > 0;
-    if (!isStorming || this.#changesBetweenRequests === 0 || !this.#chance.happens(0.15)) return;
+    if (this.isDone || this.#changesBetweenRequests === 0 || !this.#chance.happens(0.15)) return;
     this.#changesBetweenRequests -= 1;
     this.#change();
   }
@@ -354,6 +353,11 @@ export class SimulatedConnections {
   #beInTrouble(trouble: Trouble): void {
     this.#cloud.note(() => `Qonto is in trouble: ${JSON.stringify(trouble)}`);
     const end = this.#troubles.begin(trouble);
+    if (isBlinding(trouble)) {
+      // What is hidden then is not to be taken for gone.
+      this.#hide();
+      this.#askForReconciliation();
+    }
     this.#open += 1;
     this.#cloud.agenda.add(trouble.lastsMs, () => {
       this.#open -= 1;

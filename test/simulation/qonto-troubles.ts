@@ -55,6 +55,11 @@ export function drawTrouble(chance: Chance, bankMs: number): Trouble {
   };
 }
 
+/** Whether answers do not tell what is gone. */
+export function isBlinding({ kind }: Trouble): boolean {
+  return kind === "absent" || kind === "moved";
+}
+
 export interface TroubleEnds {
   readonly faults: QontoFaults;
   /** Is told when something becomes wrong (by 1), and when it has become good again (by -1). */
