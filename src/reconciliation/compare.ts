@@ -16,6 +16,8 @@ export interface Known {
   readonly versionAt: string | null;
   /** The event that the state was made from. */
   readonly eventId: string;
+  /** Of that event; null where that is not known. */
+  readonly createdAt: string | null;
   readonly data: Item;
 }
 
@@ -37,27 +39,35 @@ type Judgement =
 
 const IN_BALANCE = { state: "in_balance" } as const;
 
+/** Nothing says that Qonto moves the date of an account with its balance. There are few, so that its contents may decide. */
+const LOOSELY_DATED = "v1/accounts";
+
 /**
- * Where both sides have a date, the newer one is right. Otherwise the contents decide: the bank is right as of the beginning
- * of the run, unless the relay has received something later.
+ * Where both sides have a date, the newer one is right. Otherwise the contents decide, as they do for accounts of the same date: the
+ * bank is right as of the beginning of the run, unless the relay has received something later.
  */
-export function judge(item: Item, known: Known | null, asOf: Instant): Judgement {
+export function judge(type: string, item: Item, known: Known | null, asOf: Instant): Judgement {
   const bankAt = parseInstant(item["updated_at"]);
   if (known === null) return { state: "missing", version: bankAt };
 
   const fields = differingFields(item, known.data);
   const knownAt = parseInstant(known.data["updated_at"]);
   if (bankAt !== null && knownAt !== null) {
-    return isNewer(bankAt, knownAt, fields) ? { state: "drifted", version: bankAt, fields } : IN_BALANCE;
+    if (isNewer(bankAt, knownAt, fields)) return { state: "drifted", version: bankAt, fields };
+    if (type !== LOOSELY_DATED || bankAt.sortKey !== knownAt.sortKey) return IN_BALANCE;
   }
-  if (mayBeNewer(known, asOf)) return IN_BALANCE;
+  if (mayBeNewer(known, asOf) || isSince(known.createdAt, asOf)) return IN_BALANCE;
   return fields.length > 0 || known.deleted ? { state: "drifted", version: null, fields } : IN_BALANCE;
 }
 
 /** Whether the relay may have received it after the run began. */
 export function mayBeNewer({ versionAt }: Pick<Known, "versionAt">, asOf: Instant): boolean {
-  const receivedAt = parseInstant(versionAt);
-  return receivedAt !== null && receivedAt.sortKey >= asOf.sortKey;
+  return isSince(versionAt, asOf);
+}
+
+function isSince(text: string | null, asOf: Instant): boolean {
+  const at = parseInstant(text);
+  return at !== null && at.sortKey >= asOf.sortKey;
 }
 
 /** Webhook and API may write the same instant with and without its fraction. */
@@ -73,7 +83,7 @@ const aboutTheEvent = ["event", "updated_at"];
 
 /**
  * Names of the fields that both sides show and that differ. Webhook and API each show only some fields of a resource. They
- * also write the same value in different ways: amounts as texts or as numbers, instants with or without fractions or a zone.
+ * also write the same value in different ways: amounts as texts, as numbers or with their currency, instants with or without fractions or a zone.
  */
 export function differingFields(one: Item, other: Item): string[] {
   return sharedKeys(one, other).filter((key) => !aboutTheEvent.includes(key) && !isSame(one[key], other[key]));
@@ -95,8 +105,9 @@ function isSame(one: unknown, other: unknown): boolean {
   return text === otherText || isSameInstant(text, otherText);
 }
 
-/** A text, or a number as it was written. */
+/** A text, or a number as it was written. Qonto shows the same amount with its currency and without. */
 function textOf(value: unknown): string | null {
+  if (isObject(value) && "amount" in value && "currency" in value) return textOf(value["amount"]);
   return typeof value === "string" ? value : numberText(value);
 }
 
@@ -149,7 +160,7 @@ export async function compareItems(
   const compared = items.map(async (item) => {
     const resourceId = idOf(type, item);
     const known = knownById.get(resourceId) ?? null;
-    const judgement = judge(item, known, asOf);
+    const judgement = judge(type, item, known, asOf);
     if (judgement.state === "in_balance") return [];
     const difference: Difference = {
       type,
@@ -160,8 +171,7 @@ export async function compareItems(
       changedAt: judgement.version?.iso ?? null,
       relayVersionAt: known?.versionAt ?? null,
     };
-    const supersedes = known?.eventId ?? null;
-    const event = await reconciledEvent({ type, organizationId, item, judgement, supersedes, asOf });
+    const event = await reconciledEvent({ type, organizationId, item, judgement, known, asOf });
     return [{ difference, event }];
   });
   return (await Promise.all(compared)).flat();
@@ -206,8 +216,8 @@ export interface Differing extends Comparing {
   readonly type: string;
   readonly item: Item;
   readonly judgement: Exclude<Judgement, { readonly state: "in_balance" }>;
-  /** The event that the relay's state was made from; null when it has none. */
-  readonly supersedes: string | null;
+  /** What the event replaces; null when the relay has nothing. */
+  readonly known: Known | null;
 }
 
 /**
@@ -220,14 +230,16 @@ export interface Differing extends Comparing {
  * A resource without a date is right as of the beginning of the run, which is the envelope's `created_at`: the event replaces
  * what the relay received before, and is replaced by what is sent later. The next run begins at another instant, so the id
  * is made of the content instead, and of the event that is replaced: a resource that changes and changes back gets a new one.
- * So is that of a deletion: a resource that is gone, and there again, can be gone a second time.
+ * So is that of a deletion: a resource that is gone, and there again, can be gone a second time. An account keeps the date that both
+ * sides have: among events of the same date the state takes the one that was created last.
  */
 export async function reconciledEvent(difference: Differing): Promise<ReconciledEvent> {
-  const { type, organizationId, item, judgement, supersedes, asOf } = difference;
+  const { type, organizationId, item, judgement, known, asOf } = difference;
   const { version } = judgement;
-  const names = version === null ? [sortKeys(item), supersedes] : [version.sortKey];
+  const names = version === null ? [sortKeys(item), known?.eventId ?? null] : [version.sortKey];
   const createdAt = (version ?? asOf).iso;
-  const data = { ...(version === null ? withoutDate(item) : item), ...eventName(difference) };
+  const isDated = version !== null || parseInstant(known?.data["updated_at"]) !== null;
+  const data = { ...(isDated ? item : withoutDate(item)), ...eventName(difference) };
   return eventOf([organizationId, type, idOf(type, item), ...names], { organizationId, type, createdAt, data });
 }
 

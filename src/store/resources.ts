@@ -10,7 +10,7 @@ import { flag, inParameters, rowsOf } from "./rows.ts";
 /** Of `resources` and the event it came with, which stays as long (`deletableSql`). */
 const resourceColumns = `resources.organization_id AS organizationId, resources.type,
     nullif(resources.resource_id, '') AS resourceId, resources.event, deleted, version_at AS versionAt, events.id AS eventId,
-    events.body, events.seq, events.received_at AS receivedAt`;
+    events.created_at AS createdAt, events.body, events.seq, events.received_at AS receivedAt`;
 const withEventSql = "CROSS JOIN events ON events.seq = resources.event_seq";
 
 const resourceRow = z.object({
@@ -22,6 +22,8 @@ const resourceRow = z.object({
   deleted: flag,
   versionAt: z.string().nullable(),
   eventId: z.string(),
+  /** Of that event. */
+  createdAt: z.string().nullable(),
   /** Of that event: its `data` is the resource's. */
   body: z.string(),
   /** Of that event. */
@@ -34,7 +36,7 @@ const resourceRow = z.object({
 export type ResourceRow = z.output<typeof resourceRow>;
 
 /** A resource that may be newer than what is kept. */
-export interface NewResource extends Omit<ResourceRow, "body" | "seq" | "receivedAt"> {
+export interface NewResource extends Omit<ResourceRow, "createdAt" | "body" | "seq" | "receivedAt"> {
   readonly version: string;
   /** The body that it was read from; null: the one in D1. */
   readonly body: string | null;

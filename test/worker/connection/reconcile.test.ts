@@ -212,6 +212,78 @@ describe("a day of lost webhooks", () => {
   });
 });
 
+describe("an account whose balance changes without its date", () => {
+  async function filledWithAccount() {
+    const scene = await filled();
+    const { relay } = scene;
+    const [account = {}] = relay.qonto.bank.all("v1/accounts");
+    const { updated_at } = account;
+    const accountId = idOf("v1/accounts", account);
+    return {
+      ...scene,
+      /** As the API writes it. */
+      change: (authorized_balance: number) =>
+        relay.qonto.bank.change("v1/accounts", accountId, { updated_at, authorized_balance }),
+      /** As webhooks write it. */
+      send: async (amount: string) => {
+        const changed = { ...account, authorized_balance: { amount, currency: "EUR" } };
+        await relay.send(relay.qonto.eventOf("v1/accounts", changed, "updated"));
+        await relay.runQueues();
+      },
+      balance: async () => (await stateOf(relay)).get(`v1/accounts ${accountId}`).data.authorized_balance,
+    };
+  }
+
+  it("is found once for each change, and becomes the state", async () => {
+    const { relay, id, change, balance } = await filledWithAccount();
+    for (const changed of [1, 2, 1]) {
+      change(changed);
+      const found = [await reconcile(relay, id)];
+      relay.passSeconds(3600);
+      found.push(await reconcile(relay, id));
+      await relay.runQueues();
+      relay.passSeconds(3600);
+      expect(await balance()).toBe(changed);
+      found.push(await reconcile(relay, id));
+      relay.passSeconds(3600);
+      expect(found.map((counts) => Object.values(counts))).toEqual([[1], [], []]);
+    }
+    expect(deliveredIds(relay)).toHaveLength(3);
+  });
+
+  it("is no difference where a webhook has told it in its own form", async () => {
+    const { relay, id, change, send } = await filledWithAccount();
+    change(1);
+    await send("1.00");
+    relay.passSeconds(3600);
+    expect(await reconcile(relay, id)).toEqual({});
+  });
+
+  it("is as a webhook says that was created later, with the same date", async () => {
+    const { relay, id, change, send, balance } = await filledWithAccount();
+    change(1);
+    await reconcile(relay, id);
+    await relay.runQueues();
+    relay.passSeconds(600);
+    await send("2.00");
+    expect(await balance()).toEqual({ amount: "2.00", currency: "EUR" });
+  });
+
+  it("is left to the next run when a webhook was created since this one began", async () => {
+    const { relay, id, change, send, balance } = await filledWithAccount();
+    await reconcile(relay, id, { requests: 2 });
+    await send("2.00");
+    change(1);
+    await reconcileWhole(relay, id);
+    await relay.runQueues();
+    expect(await balance()).toEqual({ amount: "2.00", currency: "EUR" });
+    relay.passSeconds(3600);
+    await reconcileWhole(relay, id);
+    await relay.runQueues();
+    expect(await balance()).toBe(1);
+  });
+});
+
 it("what Qonto shows late, dated before the last reconciliation, is found by the next one", async () => {
   const { relay, id } = await filled();
   await reconcile(relay, id);

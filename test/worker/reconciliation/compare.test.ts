@@ -25,9 +25,12 @@ describe("a resource of both sides", () => {
   const OLD = "2026-02-01T10:00:00Z";
   const NEW = "2026-02-01T10:00:01Z";
 
-  const known = (data: { [field: string]: unknown }, versionAt: string | null = null, deleted = false) => ({
+  const TYPE = "v1/clients";
+
+  const known = (data: { [field: string]: unknown }, versionAt: string | null = null, deleted = false): Known => ({
     resourceId: "r1",
     eventId: "e1",
+    createdAt: null,
     deleted,
     versionAt: versionAt ?? (typeof data["updated_at"] === "string" ? data["updated_at"] : null),
     data,
@@ -50,7 +53,7 @@ describe("a resource of both sides", () => {
     ["the same without a date", { a: 1, b: 2 }, known({ a: 1 }, OLD)],
     ["what the relay has heard since the run began", { a: 1 }, known({ a: 2 }, AS_OF.iso)],
   ])("in balance is %s", (_title, item, relay) => {
-    expect(judge(item, relay, AS_OF)).toEqual({ state: "in_balance" });
+    expect(judge(TYPE, item, relay, AS_OF)).toEqual({ state: "in_balance" });
   });
 
   it.each([
@@ -58,7 +61,7 @@ describe("a resource of both sides", () => {
     ["without one", { a: 1 }, null],
     ["with one that is none", { updated_at: "2026-11-31" }, null],
   ])("missing is what the relay does not know, %s", (_title, item, version) => {
-    expect(judge(item, null, AS_OF)).toEqual({ state: "missing", version });
+    expect(judge(TYPE, item, null, AS_OF)).toEqual({ state: "missing", version });
   });
 
   const byDate = instant(NEW);
@@ -78,12 +81,35 @@ describe("a resource of both sides", () => {
     ["another content that only the bank dates", { a: 1, updated_at: OLD }, known({ a: 2 }, NEW), asOf, ["a"]],
     ["what the relay has as deleted, without a date", { a: 1 }, known({}, OLD, true), asOf, []],
   ])("drifted is %s", (_title, item, relay, version, fields) => {
-    expect(judge(item, relay, AS_OF)).toEqual({ state: "drifted", version, fields });
+    expect(judge(TYPE, item, relay, AS_OF)).toEqual({ state: "drifted", version, fields });
   });
 
   it("another content of the same second has drifted if it is the later one", () => {
     const later = { updated_at: "2026-02-01T10:00:00.700Z", a: 1 };
-    expect(judge(later, known({ updated_at: OLD, a: 2 }), AS_OF)).toMatchObject({ state: "drifted", fields: ["a"] });
+    const relay = known({ updated_at: OLD, a: 2 });
+    expect(judge(TYPE, later, relay, AS_OF)).toMatchObject({ state: "drifted", fields: ["a"] });
+  });
+
+  describe("that is an account", () => {
+    const item = { updated_at: OLD, balance: 1 };
+    const judgeAccount = (relay: Known) => judge("v1/accounts", item, relay, AS_OF);
+
+    it("has drifted where its contents differ, though its date is the same", () => {
+      const drifted = { state: "drifted", version: null, fields: ["balance"] };
+      expect(judgeAccount(known({ updated_at: OLD, balance: 2 }))).toEqual(drifted);
+      expect(judgeAccount({ ...known({ updated_at: OLD, balance: 2 }), createdAt: NEW })).toEqual(drifted);
+    });
+
+    it.each([
+      ["with the same contents", known({ updated_at: OLD, balance: "1.00" })],
+      ["of which the relay has a later date", known({ updated_at: NEW, balance: 2 })],
+      [
+        "of which an event was created since the run began",
+        { ...known({ updated_at: OLD, balance: 2 }), createdAt: AS_OF.iso },
+      ],
+    ])("is in balance %s", (_title, relay) => {
+      expect(judgeAccount(relay)).toEqual({ state: "in_balance" });
+    });
   });
 });
 
@@ -102,6 +128,7 @@ describe("the fields that differ", () => {
     ["fields in another order, however deep", '{"a":{"x":1,"y":[{"p":1,"q":2}]}}', '{"a":{"y":[{"q":2,"p":1}],"x":1}}'],
     ["a field deep inside that only one side shows", '{"a":{"x":1,"y":2}}', '{"a":{"x":1}}'],
     ["an amount as a number and as a text", '{"a":50.01}', '{"a":"50.01"}'],
+    ["an amount with its currency and without", '{"a":{"amount":"1000.00","currency":"EUR"}}', '{"a":1000.0}'],
     ["an amount with other zeros", '{"a":100.00,"b":"007.50","c":0}', '{"a":100,"b":7.5,"c":0.00}'],
     ["an instant written in another way", '{"a":"2026-01-01T10:00:00Z"}', '{"a":"2026-01-01T11:00:00.000+01:00"}'],
     [
@@ -123,6 +150,8 @@ describe("the fields that differ", () => {
     ["ten and one hundred", '{"a":10}', '{"a":100}'],
     ["nothing and something", '{"a":null}', '{"a":""}'],
     ["a truth value and its text", '{"a":true}', '{"a":"true"}'],
+    ["another amount with its currency", '{"a":{"amount":"1000.00","currency":"EUR"}}', '{"a":1000.01}'],
+    ["an amount of something else", '{"a":{"amount":"5","unit":"EUR"}}', '{"a":5}'],
     ["a list that is longer", '{"a":[1]}', '{"a":[1,2]}'],
     ["a list in another order", '{"a":[1,2]}', '{"a":[2,1]}'],
     ["something deep inside", '{"a":{"x":{"y":1}}}', '{"a":{"x":{"y":2}}}'],
@@ -143,9 +172,18 @@ describe("the event of a difference", () => {
     organizationId: "o1",
     item: { id: "c1", name: "Acme", updated_at: AT },
     judgement: { state: "missing", version: byDate() },
-    supersedes: null,
+    known: null,
     asOf: instant("2026-03-01T12:00:00Z"),
     ...changes,
+  });
+
+  const undated = (eventId: string): Known => ({
+    resourceId: "m1",
+    deleted: false,
+    versionAt: AT,
+    eventId,
+    createdAt: AT,
+    data: { id: "m1", role: "manager" },
   });
 
   const dateless = (changes: Partial<Differing> = {}): Differing => ({
@@ -153,7 +191,7 @@ describe("the event of a difference", () => {
     type: "v1/memberships",
     item: { id: "m1", role: "owner" },
     judgement: { state: "drifted", version: null, fields: ["role"] },
-    supersedes: "e1",
+    known: undated("e1"),
     ...changes,
   });
 
@@ -184,7 +222,7 @@ describe("the event of a difference", () => {
   it("has the same id in every run for the same content and the same replaced event, without a date", async () => {
     expect(await idsOf(dateless(), dateless(later), dateless({ item: { role: "owner", id: "m1" } }))).toBe(1);
     expect(
-      await idsOf(dateless(), dateless({ item: { id: "m1", role: "manager" } }), dateless({ supersedes: "e2" })),
+      await idsOf(dateless(), dateless({ item: { id: "m1", role: "manager" } }), dateless({ known: undated("e2") })),
     ).toBe(3);
   });
 
@@ -226,6 +264,17 @@ describe("the event of a difference", () => {
     expect(versionOf(webhook({ id: "c1" }, "2026-03-01T12:00:01Z")) > versionOf(body)).toBe(true);
   });
 
+  it("of an account keeps its date, and replaces what was created before, and nothing that was created later", async () => {
+    const item = { id: "a1", balance: 2, updated_at: AT };
+    const known = { ...undated("e1"), data: { id: "a1", balance: 1, updated_at: AT } };
+    const { id, body } = await reconciledEvent(dateless({ type: "v1/accounts", item, known }));
+    expect(Object(JSON.parse(body)).data).toEqual({ ...item, event: "updated" });
+    const at = (created_at: string) => versionOf(webhook(item, created_at).replace("v1/clients", "v1/accounts"));
+    expect(at("2026-03-01T11:59:59Z") < versionOf(body)).toBe(true);
+    expect(at("2026-03-01T12:00:01Z") > versionOf(body)).toBe(true);
+    expect((await reconciledEvent(dateless({ type: "v1/accounts", item, known, ...later }))).id).toBe(id);
+  });
+
   it("keeps amounts as Qonto wrote them", async () => {
     const item = Object(parseJsonLosslessly('{"id":"c1","amount":100.00}'));
     expect((await reconciledEvent(dated({ item }))).body).toContain('"amount":100.00');
@@ -250,7 +299,8 @@ it("items are compared with what the relay knows of each, and those that differ 
   const [old, recent] = ["2026-02-01T10:00:00Z", "2026-02-02T10:00:00Z"];
   const known = (resourceId: string, name: string): [string, Known] => {
     const data = { id: resourceId, name, updated_at: old };
-    return [resourceId, { resourceId, deleted: false, versionAt: old, eventId: `event-of-${resourceId}`, data }];
+    const eventId = `event-of-${resourceId}`;
+    return [resourceId, { resourceId, deleted: false, versionAt: old, eventId, createdAt: old, data }];
   };
   const items = [
     { id: "same", name: "Acme", updated_at: old },
@@ -302,6 +352,7 @@ describe("a resource that Qonto says is gone", () => {
     deleted: false,
     versionAt: old,
     eventId: "e1",
+    createdAt: old,
     data: { event: "updated", id: "c1", balance: JSON.rawJSON("100.00"), updated_at: old },
   };
   const compare = (...gone: Known[]) => compareGone("v1/clients", gone, { organizationId: "o1", asOf });

@@ -157,7 +157,8 @@ async function findKnown(
 }
 
 function toKnown({ resource_id: resourceId, version_at: versionAt, event_id: eventId, ...known }: Resource): Known {
-  return { ...known, resourceId, versionAt, eventId };
+  // The API does not show when the event was created: a webhook that comes while this command runs may be taken for older.
+  return { ...known, resourceId, versionAt, eventId, createdAt: null };
 }
 
 function* inParts<Value>(values: readonly Value[], size: number): Generator<readonly Value[]> {
