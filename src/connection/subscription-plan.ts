@@ -65,7 +65,9 @@ export function planSubscriptions(
   const kept = usable.find(({ isNoted }) => isNoted) ?? usable[0] ?? null;
   const former = noted.filter(({ id, status }) => id !== null && status !== "foreign");
   const delivered = new Set(own.filter(({ isActive, isNoted }) => isActive && isNoted).flatMap(({ types }) => types));
-  const lost = desired.types.filter((type) => !delivered.has(type) && former.some(({ types }) => types.includes(type)));
+  const lost = desired.types.filter((type) =>
+    former.some(({ types, status }) => types.includes(type) && (status === "missing" || !delivered.has(type))),
+  );
   const formerIds = new Set(former.flatMap(({ id }) => id ?? []));
   return {
     kept,
@@ -82,7 +84,7 @@ export function planSubscriptions(
   };
 }
 
-function isAsDesired(
+export function isAsDesired(
   { types, callbackUrl }: ListedSubscription,
   desired: Pick<DesiredSubscription, "types" | "callbackUrl">,
 ): boolean {
@@ -114,7 +116,7 @@ function describeActive(own: readonly OwnSubscription[]): ConnectionSubscription
   return active.map(({ id, types, keyId, callbackUrl }) => ({ id, types, status: "active", keyId, callbackUrl }));
 }
 
-/** What was lost keeps the id of the one that delivered it: the gap is still one for the next check if this one fails. */
+/** What was lost keeps the id of the one that delivered it: if this check fails, the gap is still one for the next. */
 function describeMissing(
   own: readonly OwnSubscription[],
   {

@@ -1,22 +1,29 @@
-import { announceOperationalEvent } from "../announce.ts";
 import { type OperationalEvent, operationalEvent } from "../domain/operational-event.ts";
 import { keyIdOf } from "../platform/encryption.ts";
 import { logLine } from "../platform/log.ts";
 import { QontoRefusal } from "../qonto/api-client.ts";
-import { cataloguedTypes, isCatalogued, scopeOf } from "../qonto/catalogue.ts";
+import { cataloguedTypes, scopeOf } from "../qonto/catalogue.ts";
 import { subscriptionSecrets } from "../qonto/subscription-secret.ts";
-import { type CheckedSubscriptions, noteSubscriptions } from "../store/connection-subscriptions.ts";
 import type { Connection, ConnectionSubscription } from "../store/connections.ts";
 import { type Budget, type ConnectionContext, ConnectionFault } from "./context.ts";
 import { openQonto } from "./open-qonto.ts";
+import { addRefused, rememberedRefusal } from "./refused-types.ts";
+import { TypeSearch } from "./search-types.ts";
+import { SubscriptionNotes } from "./subscription-notes.ts";
 import {
   type DesiredSubscription,
   type SubscriptionPlan,
   callbackUrlOf,
   descriptionOf,
+  isAsDesired,
   planSubscriptions,
 } from "./subscription-plan.ts";
-import { OutOfBudget, SubscriptionsAtQonto, UnreliableList } from "./subscriptions-at-qonto.ts";
+import {
+  type ListedSubscription,
+  OutOfBudget,
+  SubscriptionsAtQonto,
+  UnreliableList,
+} from "./subscriptions-at-qonto.ts";
 
 const CHECKED_EVERY_MS = 900_000;
 
@@ -28,7 +35,7 @@ type Outcome = "unchanged" | "created" | "restored" | "changed" | "unfinished";
 
 /**
  * Compares a connection's subscriptions at Qonto with what they should be, brings that about, and notes what is there after each
- * step, because the next one may fail. Throws what stopped it: then what was seen is noted too.
+ * step. Throws what stopped it: then what was seen is noted too.
  */
 export async function checkSubscriptions(
   connection: Connection,
@@ -36,84 +43,86 @@ export async function checkSubscriptions(
   budget: Budget,
 ): Promise<Outcome> {
   const { world } = context;
-  const startedAt = world.now();
-  let subscriptions: readonly ConnectionSubscription[] = connection.subscriptions;
-  let restored: OperationalEvent | null = null;
-  let noted = connection;
+  const notes = new SubscriptionNotes(connection, context);
   try {
-    const desired = await desiredSubscription(connection, context);
-    const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, world);
-    const plan = await planByQonto(connection.subscriptions, desired, atQonto);
-    subscriptions = plan.seen;
-
-    const kept = await keepOrMake(plan, desired, atQonto).catch((error: unknown) => {
-      throw namingUncatalogued(error, desired.types);
-    });
-    const outcome = outcomeOf(plan);
-    const own = {
-      id: kept.id,
-      types: kept.types,
-      status: "active" as const,
-      keyId: desired.keyId,
-      callbackUrl: desired.callbackUrl,
-      checkedAt: world.now(),
-    };
-    const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
-    subscriptions = [own, ...others];
-    restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
-    noted = await note({ subscriptions, restored }, noted, context, world.now() + CHECKED_EVERY_MS);
-    restored = null;
-
-    if (plan.surplus.length > 0) {
-      // Only now: there is always one that delivers.
-      for (const { id } of plan.surplus) await atQonto.delete(id);
-      subscriptions = [own, ...others.filter(({ status }) => status === "foreign")];
-      await note({ subscriptions, restored }, noted, context, world.now() + CHECKED_EVERY_MS);
-    }
+    const startedAt = world.now();
+    const outcome = await bringAbout(connection, context, { budget, notes });
     if (outcome !== "unchanged") {
       logLine("connection", {
         message: `subscription.${outcome}`,
         connection_id: connection.id,
         organization_id: connection.organizationId,
-        subscriptions: subscriptions.length,
+        subscriptions: notes.subscriptions.length,
         duration_ms: world.now() - startedAt,
       });
     }
     return outcome;
   } catch (error) {
-    const dueAt = concernsSubscriptionsAlone(error) ? world.now() + CHECKED_EVERY_MS : connection.subscriptionsDueAt;
-    await note({ subscriptions, restored }, noted, context, dueAt);
+    await notes.write(
+      concernsSubscriptionsAlone(error) ? world.now() + CHECKED_EVERY_MS : connection.subscriptionsDueAt,
+    );
     if (error instanceof OutOfBudget) return "unfinished";
     throw error;
   }
 }
 
-/** What was seen or done; `restored` is told with it. */
-type Noted = Pick<CheckedSubscriptions, "subscriptions" | "restored">;
-
-/** Returns the connection as it is then. */
-async function note(
-  { subscriptions, restored }: Noted,
-  connection: Connection,
-  { env, world }: ConnectionContext,
-  dueAt: number,
-): Promise<Connection> {
-  const seen = subscriptions.map((one) => withTimes(one, connection, world.now()));
-  await noteSubscriptions(env.DB, connection, { subscriptions: seen, dueAt, restored });
-  if (restored !== null) await announceOperationalEvent(env, restored.id, world);
-  return { ...connection, subscriptions: seen, subscriptionsDueAt: dueAt };
+interface Work {
+  readonly budget: Budget;
+  readonly notes: SubscriptionNotes;
 }
 
-/** Health says how long it has been missing, or not as it should be. */
-function withTimes(
-  one: ConnectionSubscription,
-  { subscriptions: before }: Connection,
-  now: number,
-): ConnectionSubscription {
-  if (one.status === "missing") {
-    return { ...one, missingSince: before.find(({ status }) => status === "missing")?.missingSince ?? now };
+async function bringAbout(
+  connection: Connection,
+  context: ConnectionContext,
+  { budget, notes }: Work,
+): Promise<Outcome> {
+  const { world } = context;
+  const wanted = wantedTypes(connection, context);
+  const remembered = rememberedRefusal(connection.subscriptions, wanted, world.now());
+  const types = wanted.filter((type) => remembered?.types.includes(type) !== true);
+  const desired = await desiredSubscription(connection, types, context);
+  const atQonto = new SubscriptionsAtQonto(openQonto(connection, context), budget, world);
+  const plan = await planByQonto(connection.subscriptions, desired, atQonto);
+  notes.subscriptions = plan.seen;
+  // A process that dies once the gap is closed leaves it to be told.
+  if (plan.hasGap) await notes.write(connection.subscriptionsDueAt);
+
+  const search = new TypeSearch(plan.kept, desired, atQonto);
+  const kept = await keepOrMake(plan, search).finally(() => {
+    notes.refused = addRefused(remembered, search.refused, { wanted, now: world.now() });
+  });
+  if (search.refused.length > 0) logRefused(connection, search.refused);
+  const own = describeOwn(kept, desired, world.now());
+  const others = plan.seen.filter(({ id, status }) => status !== "missing" && id !== kept.id);
+  const outcome = outcomeOf(plan, own);
+  notes.subscriptions = [own, ...others];
+  notes.restored = outcome === "restored" ? tellRestored(kept, connection, context) : null;
+  await notes.write(world.now() + CHECKED_EVERY_MS);
+
+  if (plan.surplus.length > 0) {
+    // Only now: there is always one that delivers.
+    for (const { id } of plan.surplus) await atQonto.delete(id);
+    notes.subscriptions = [own, ...others.filter(({ status }) => status === "foreign")];
+    await notes.write(world.now() + CHECKED_EVERY_MS);
   }
-  return { ...before.find(({ id, status }) => id === one.id && status === one.status), ...one };
+  return outcome;
+}
+
+function logRefused({ id, organizationId }: Connection, types: readonly string[]): void {
+  logLine("connection", {
+    message: "types.refused",
+    connection_id: id,
+    organization_id: organizationId,
+    refused_types: types,
+  });
+}
+
+function describeOwn(
+  { id, types }: ListedSubscription,
+  { keyId, callbackUrl }: DesiredSubscription,
+  checkedAt: number,
+) {
+  return { id, types, status: "active", keyId, callbackUrl, checkedAt } as const;
 }
 
 /** Whether it stops no other step, and the next check is made at its usual time. A 401 stops all of them. */
@@ -121,16 +130,21 @@ function concernsSubscriptionsAlone(error: unknown): boolean {
   return error instanceof NothingToSubscribe || (error instanceof QontoRefusal && error.status !== 401);
 }
 
-/** Throws NothingToSubscribe. */
-async function desiredSubscription(
-  { id, relayUrl, scopes }: Connection,
-  { config }: ConnectionContext,
-): Promise<DesiredSubscription> {
+/** Those that the scopes allow. Throws NothingToSubscribe. */
+function wantedTypes({ scopes }: Connection, { config }: ConnectionContext): readonly string[] {
   const types = (config.qonto.types ?? cataloguedTypes.business).filter((type) => {
     const scope = scopeOf(type);
     return scope === null || scopes.includes(scope);
   });
   if (types.length === 0) throw new NothingToSubscribe();
+  return types;
+}
+
+async function desiredSubscription(
+  { id, relayUrl }: Connection,
+  types: readonly string[],
+  { config }: ConnectionContext,
+): Promise<DesiredSubscription> {
   const [key] = config.subscriptionKeys;
   const [secret] = await subscriptionSecrets(config.subscriptionKeys);
   if (key === undefined || secret === undefined) throw new NoSubscriptionKey();
@@ -161,32 +175,17 @@ async function planByQonto(
   return plan;
 }
 
-async function keepOrMake(
-  { kept, isReplaced }: SubscriptionPlan,
-  desired: DesiredSubscription,
-  atQonto: SubscriptionsAtQonto,
-) {
-  if (kept === null) return atQonto.create(desired);
-  return isReplaced ? atQonto.replace(kept.id, desired) : kept;
+async function keepOrMake({ kept, isReplaced }: SubscriptionPlan, search: TypeSearch): Promise<ListedSubscription> {
+  return kept === null || isReplaced ? search.subscribe() : kept;
 }
 
-/** Statuses with which Qonto refuses what a subscription is to be, whole and perhaps for one of its types. */
-const REFUSED_CONTENT: readonly number[] = [400, 403, 422];
-
-/** Types that the catalogue lacks may be new, or misspelt: only Qonto knows. */
-function namingUncatalogued(error: unknown, types: readonly string[]): unknown {
-  const uncatalogued = types.filter((type) => !isCatalogued(type));
-  if (!(error instanceof QontoRefusal) || !REFUSED_CONTENT.includes(error.status) || uncatalogued.length === 0) {
-    return error;
-  }
-  const hint = `QONTO_TYPES names types that the relay does not know: ${uncatalogued.join(", ")}.`;
-  return new QontoRefusal(error.status, `${error.detail} ${hint}`, error.code);
-}
-
-function outcomeOf({ kept, isReplaced, surplus, isFirst, hasGap }: SubscriptionPlan): Outcome {
+function outcomeOf(
+  { kept, surplus, isFirst, hasGap }: SubscriptionPlan,
+  own: Pick<DesiredSubscription, "types" | "callbackUrl">,
+): Outcome {
   if (isFirst) return "created";
   if (hasGap) return "restored";
-  return kept === null || isReplaced || surplus.length > 0 ? "changed" : "unchanged";
+  return kept === null || !isAsDesired(kept, own) || surplus.length > 0 ? "changed" : "unchanged";
 }
 
 function tellRestored(

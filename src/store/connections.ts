@@ -2,6 +2,16 @@ import { z } from "zod";
 import { type Database, write } from "./database.ts";
 import { json, rowsOf } from "./rows.ts";
 
+/** Types that Qonto does not take. */
+const refusedTypes = z.object({
+  types: z.array(z.string()).readonly(),
+  /** All that were wanted then. */
+  wanted: z.array(z.string()).readonly(),
+  triedAgainAt: z.number(),
+});
+
+export type RefusedTypes = z.output<typeof refusedTypes>;
+
 /**
  * A webhook subscription as it was last seen at Qonto. `missing`: the relay needs it, and it is not there. `foreign`: somebody
  * else's, which the relay leaves alone.
@@ -19,6 +29,8 @@ const subscription = z.object({
   missingSince: z.number().optional(),
   /** When a check last left it as it should be; absent of one that is not the relay's own. */
   checkedAt: z.number().optional(),
+  /** Noted with each that is not foreign; absent where Qonto takes all types. */
+  refused: refusedTypes.optional(),
 });
 
 export type ConnectionSubscription = z.output<typeof subscription>;

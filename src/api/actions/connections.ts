@@ -2,6 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { disconnect } from "../../connection/disconnect.ts";
 import { type LastRun, type Run, readLastRun, readRun } from "../../connection/run.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
+import { notedRefusal } from "../../connection/refused-types.ts";
 import { isoTime } from "../../domain/instant.ts";
 import { isConnectable, readConfig } from "../../env.ts";
 import type { World } from "../../platform/world.ts";
@@ -89,6 +90,7 @@ export function showConnection(row: Connection, now: number): z.input<typeof con
   return show(connection, {
     ...row,
     statusSince: row.endedAt ?? row.connectedAt,
+    refusedTypes: notedRefusal(row.subscriptions)?.types ?? [],
     reconciling: run && { ...describeRun(run), typesLeft: run.types_left },
     lastReconciliation: last && { ...describeRun(last), finishedAt: last.finished_at },
   });

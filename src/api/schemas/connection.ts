@@ -50,6 +50,9 @@ export const connection = z
     connected_at: time,
     scopes: z.array(z.string()).describe("As Qonto granted them."),
     subscriptions: z.array(subscription),
+    refused_types: z
+      .array(z.string())
+      .describe("Types that Qonto does not take, so that they are not subscribed to. They are tried again once a day."),
     reconciled_until: time
       .nullable()
       .describe("Until when the state is known to equal the bank's. Null: it is not filled yet."),
@@ -84,6 +87,7 @@ export const exampleConnection = {
   subscriptions: [
     { id: "018f71db-c635-78b5-b90a-ea05de98c2bf", types: ["v1/transactions", "v1/accounts"], status: "active" },
   ],
+  refused_types: ["v1/recurring-transfers"],
   reconciled_until: "2026-11-24T09:40:00.000Z",
   reconciling: null,
   last_reconciliation: {

@@ -16,6 +16,8 @@ const connection = connectionSchema
   .extend({
     status: z.string(),
     subscriptions: z.array(connectionSchema.shape.subscriptions.element.extend({ status: z.string() }).loose()),
+    // An older relay does not know it.
+    refused_types: connectionSchema.shape.refused_types.default([]),
     reconciling: z.looseObject({ kind: z.string() }).nullable(),
     last_reconciliation: z.looseObject({ kind: z.string() }).nullable(),
   })

@@ -151,7 +151,8 @@ export function destination(
 
 /** A connection that has just been looked after. */
 export function connection(changes: Partial<Connection> = {}): Connection {
-  return { ...exampleConnection, id: "con_1", reconciled_until: iso(Date.now() - 60_000), ...changes };
+  const reconciled_until = iso(Date.now() - 60_000);
+  return { ...exampleConnection, id: "con_1", refused_types: [], reconciled_until, ...changes };
 }
 
 /** A delivery whose only attempt failed. */

@@ -915,4 +915,12 @@ describe("a connected relay", () => {
     expect(faultsOf(examined)).toEqual([]);
     expect(resultOf(examined, "connection")).toMatchObject({ notes: [expect.stringContaining("sub-8")] });
   });
+
+  it("is told of types that Qonto does not take, which is no fault", async () => {
+    scene.relay.connections.push(connection({ refused_types: ["v1/products", "v1/unheard-of"] }));
+    const examined = await scene.examine();
+    expect(faultsOf(examined)).toEqual([]);
+    const notes = [expect.stringMatching(/^Qonto does not take .+: v1\/products, v1\/unheard-of\. .*QONTO_TYPES/)];
+    expect(resultOf(examined, "connection")).toMatchObject({ outcome: "passed", notes });
+  });
 });

@@ -58,12 +58,9 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "The old subscription is deleted, though there is no new one",
     file: "src/connection/subscriptions.ts",
-    from: `if (kept === null) return atQonto.create(desired);`,
-    to: `if (kept === null) {
-      const { surplus } = await planByQonto([], desired, atQonto);
-      for (const { id } of surplus) await atQonto.delete(id);
-      return atQonto.create(desired);
-    }`,
+    from: `const search = new TypeSearch(plan.kept, desired, atQonto);`,
+    to: `if (plan.kept === null) for (const { id } of plan.surplus) await atQonto.delete(id);
+  const search = new TypeSearch(plan.kept, desired, atQonto);`,
   },
   {
     title: "A surplus subscription stays",

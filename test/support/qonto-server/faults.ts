@@ -4,6 +4,8 @@ import { ConnectionCut } from "./errors.ts";
 export interface QontoFaults {
   /** Every call is answered so. */
   status?: number;
+  /** A subscription to one of these types is answered so. */
+  refusedTypes?: { readonly status: number; readonly types: readonly string[] };
   /** The path of a list for which the token lacks the scope. */
   forbidden?: string;
   /** How far its clock is ahead. */

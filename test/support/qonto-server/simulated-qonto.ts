@@ -292,7 +292,10 @@ export class SimulatedQonto {
     const consentOf = (request: Request) => this.#gate.consentOf(request);
     const bankOf = (request: Request) => this.bankOf(consentOf(request).organizationId);
     const customers = () => [...this.banks.values()];
-    app.route("/", subscriptionsApi(this.subscriptions, { world: this.#world, consentOf, allowHttp }));
+    app.route(
+      "/",
+      subscriptionsApi(this.subscriptions, { world: this.#world, faults: this.faults, consentOf, allowHttp }),
+    );
     app.route("/", listsApi(bankOf, mostResults));
     app.route("/", onboardingApi(this.onboardingWebhooks, this.#world));
     const { applications, consents } = this;

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { Consent } from "./consents.ts";
 import { flatError, missingScope } from "./errors.ts";
+import type { QontoFaults } from "./faults.ts";
 import { pageOf } from "./paging.ts";
 import { scopeOfType } from "./scopes.ts";
 import { type QontoWorld, isoAt } from "./world.ts";
@@ -27,6 +28,7 @@ const MAX_URL_LENGTH = 512;
 
 export interface SubscriptionsApiOptions {
   readonly world: Pick<QontoWorld, "now" | "randomId">;
+  readonly faults: Pick<QontoFaults, "refusedTypes">;
   readonly consentOf: (request: Request) => Consent;
   /** For tests on one machine. */
   readonly allowHttp: boolean;
@@ -35,7 +37,7 @@ export interface SubscriptionsApiOptions {
 /** The Business API's subscriptions, of which each member sees only their own, of the same application. */
 export function subscriptionsApi(
   subscriptions: Map<string, Subscription>,
-  { world, consentOf, allowHttp }: SubscriptionsApiOptions,
+  { world, faults, consentOf, allowHttp }: SubscriptionsApiOptions,
 ): Hono {
   const subscriptionInput = z.object({
     callback_url: z
@@ -61,7 +63,7 @@ export function subscriptionsApi(
     const input = subscriptionInput.safeParse(await json(c.req.raw));
     if (!input.success) return invalid(input.error);
     const { callback_url, types, description = null, secret = randomSecret(world) } = input.data;
-    const refusal = refuseTypes(types, consent);
+    const refusal = refuseTypes(types, consent, faults);
     if (refusal !== null) return refusal;
     const now = isoAt(world.now());
     const made: Subscription = {
@@ -93,7 +95,7 @@ export function subscriptionsApi(
     const input = subscriptionInput.safeParse(await json(c.req.raw));
     if (!input.success) return invalid(input.error);
     const { callback_url, types, description = null, secret = found.secret } = input.data;
-    const refusal = refuseTypes(types, consentOf(c.req.raw));
+    const refusal = refuseTypes(types, consentOf(c.req.raw), faults);
     if (refusal !== null) return refusal;
     Object.assign(found, { callback_url, types, description, secret, updated_at: isoAt(world.now()) });
     return Response.json(show(found));
@@ -101,7 +103,14 @@ export function subscriptionsApi(
   return api;
 }
 
-function refuseTypes(types: readonly string[], consent: Consent): Response | null {
+function refuseTypes(
+  types: readonly string[],
+  consent: Consent,
+  { refusedTypes }: Pick<QontoFaults, "refusedTypes">,
+): Response | null {
+  if (refusedTypes?.types.some((type) => types.includes(type)) === true) {
+    return flatError(refusedTypes.status, "invalid_request", "types are invalid", { pointer: "/types" });
+  }
   const missing = types.map(scopeOfType).find((scope) => scope !== null && !consent.scopes.includes(scope));
   return missing === undefined || missing === null ? null : missingScope(missing);
 }

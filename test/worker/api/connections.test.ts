@@ -17,7 +17,10 @@ describe("connections", () => {
   it("are listed with their state, and without tokens, also while no application is configured", async () => {
     const relay = new TestRelay();
     const now = new Date(relay.now).toISOString();
-    await insertConnection(relay.now);
+    const refused = { types: ["v1/cards"], wanted: ["v1/transactions", "v1/cards"], triedAgainAt: relay.now };
+    await insertConnection(relay.now, {
+      subscriptions: [{ id: "sub_1", types: ["v1/transactions"], status: "active", keyId: "key_1", refused }],
+    });
     await insertConnection(relay.now, {
       id: "con_2",
       organization_id: "org-2",
@@ -43,6 +46,7 @@ describe("connections", () => {
       connected_at: now,
       scopes: ["offline_access", "organization.read", "webhook"],
       subscriptions: [{ id: "sub_1", types: ["v1/transactions"], status: "active" }],
+      refused_types: ["v1/cards"],
       reconciled_until: now,
       reconciling: null,
       last_reconciliation: null,
@@ -62,6 +66,7 @@ describe("connections", () => {
             { id: null, types: ["v1/cards"], status: "missing" },
             { id: "sub_2", types: ["v1/transfers"], status: "foreign" },
           ],
+          refused_types: [],
           reconciled_until: null,
           last_error: "Qonto refused the refresh token.",
         },

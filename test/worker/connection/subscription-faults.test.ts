@@ -182,55 +182,18 @@ describe("while a check is made", () => {
 
   it("the lease may end: then nothing is noted or told", async () => {
     const scene = await SubscriptionScene.beginSubscribed();
-    const before = await scene.find();
     scene.qonto.loseSubscription(scene.subscription.id);
+    let before: unknown;
     scene.onCall = async (call, answer) => {
-      if (call.startsWith("POST")) await env.DB.prepare("UPDATE connections SET lease_until = lease_until + 1").run();
+      if (!call.startsWith("POST")) return answer();
+      before = (await scene.find()).subscriptions;
+      await env.DB.prepare("UPDATE connections SET lease_until = lease_until + 1").run();
       return answer();
     };
     expect(await scene.check()).toBe("restored");
-    expect(await scene.find()).toMatchObject({ subscriptions: before.subscriptions });
+    expect((await scene.find()).subscriptions).toEqual(before);
+    expect(before).toMatchObject([{ status: "missing" }]);
     expect(await operationalEvents()).toEqual([]);
-  });
-});
-
-describe("a type that the catalogue does not name", () => {
-  const variables = { QONTO_TYPES: "v1/cards,v1/unheard-of" };
-  const NAMED = "QONTO_TYPES names types that the relay does not know: v1/unheard-of.";
-
-  it.each([400, 403, 422])(
-    "and that Qonto refuses with %i leaves the subscription as it is, and is named as the last error",
-    async (status) => {
-      const scene = await SubscriptionScene.beginSubscribed({ variables: { QONTO_TYPES: "v1/cards" } });
-      const before = structuredClone(scene.subscription);
-      scene.relay.env = { ...scene.relay.env, ...variables };
-      scene.qonto.faults.paths.set(`${LIST}/${before.id}`, { status });
-      await scene.relay.runCron();
-      expect(scene.changes).toEqual([`PUT ${LIST}/${before.id}`]);
-      expect(scene.subscription).toEqual(before);
-      expect(await scene.emit("v1/cards")).toEqual([200]);
-      const { lastError, subscriptions } = await scene.find();
-      expect(lastError).toContain(`Subscriptions: Qonto refuses (${status}): `);
-      expect(lastError).toContain(NAMED);
-      expect(subscriptions).toMatchObject([{ id: before.id, types: ["v1/cards"], status: "active" }]);
-      scene.qonto.faults.paths.clear();
-      scene.relay.passSeconds(900);
-      await scene.relay.runCron();
-      expect(scene.subscription.types).toEqual(["v1/cards", "v1/unheard-of"]);
-      expect((await scene.find()).lastError).toBeNull();
-    },
-  );
-
-  it("is named when Qonto refuses the first subscription", async () => {
-    const scene = await SubscriptionScene.begin({ variables });
-    scene.onCall = refusingChanges(422);
-    await expect(scene.check()).rejects.toThrow(NAMED);
-  });
-
-  it.each([401, 404])("is not blamed for an answer of %i", async (status) => {
-    const scene = await SubscriptionScene.begin({ variables });
-    scene.onCall = refusingChanges(status);
-    await expect(scene.check()).rejects.not.toThrow("QONTO_TYPES");
   });
 });
 
@@ -272,21 +235,6 @@ describe("health", () => {
       expect(await checkOf(scene)).toMatchObject({ status: "ok" });
     },
   );
-
-  it("is degraded while types that Qonto does not take have been wanted for more than an hour", async () => {
-    const scene = await SubscriptionScene.beginSubscribed({ variables: { QONTO_TYPES: "v1/cards" } });
-    scene.relay.env = { ...scene.relay.env, QONTO_TYPES: "v1/cards,v1/unheard-of" };
-    scene.onCall = refusingChanges(422);
-    for (let quarter = 0; quarter < 4; quarter += 1) {
-      expect(await scene.attempt()).toBe("QontoRefusal");
-      scene.relay.passSeconds(900);
-    }
-    expect(await checkOf(scene)).toMatchObject({ status: "degraded" });
-    scene.onCall = intact;
-    expect(await scene.check()).toBe("changed");
-    scene.relay.passSeconds(10);
-    expect(await checkOf(scene)).toMatchObject({ status: "ok" });
-  });
 });
 
 it("neither the secret nor a token is in any line of the log", async () => {

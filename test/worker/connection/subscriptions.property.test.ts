@@ -143,6 +143,8 @@ it("whatever Qonto lists and answers, what is not the relay's own is never touch
 
         scene.onCall = answering([]);
         await connectAgain(scene, CALLBACK_URL);
+        // A type that Qonto refused by itself is tried again then.
+        scene.relay.passSeconds(86_400);
         for (let count = 0; count < 3; count += 1) {
           scene.relay.passSeconds(900);
           await scene.check();

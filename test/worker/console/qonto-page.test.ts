@@ -59,11 +59,12 @@ describe("the page Qonto", () => {
 
   it("shows a connection that is complete, with its subscriptions, and no token", async () => {
     const relay = new TestRelay(qontoApplication);
+    const refused = { types: ["v1/<products>"], wanted: ["v1/<products>"], triedAgainAt: relay.now };
     await insertConnection(relay.now, {
       organization_name: "<b>Acme</b>",
       reconciled_until: Date.UTC(2026, 2, 1, 10),
       subscriptions: [
-        { id: "sub-own", types: ["v1/transactions", "v1/cards"], status: "active", keyId: "key" },
+        { id: "sub-own", types: ["v1/transactions", "v1/cards"], status: "active", keyId: "key", refused },
         { id: "sub-other", types: ["v1/cards"], status: "foreign", keyId: null },
       ],
     });
@@ -75,6 +76,8 @@ describe("the page Qonto", () => {
     expect(text).toContain("sub-own ● Active v1/transactions, v1/cards");
     expect(text).toContain("sub-other ○ Foreign v1/cards");
     expect(text).toContain("This relay neither changes nor deletes it.");
+    expect(html).toContain("v1/&lt;products&gt;");
+    expect(text).toContain("Qonto does not take:");
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { notedRefusal } from "../../../connection/refused-types.ts";
 import { callbackUrlOf } from "../../../connection/subscription-plan.ts";
 import type { Config } from "../../../env.ts";
 import type { Connection, ConnectionSubscription } from "../../../store/connections.ts";
@@ -87,6 +88,7 @@ function About({ connection }: ConnectionProps) {
 }
 
 function Subscriptions({ connection: { subscriptions, status } }: ConnectionProps) {
+  const refused = notedRefusal(subscriptions);
   const isAny = (sought: ConnectionSubscription["status"]) => subscriptions.some((one) => one.status === sought);
   return (
     <>
@@ -97,6 +99,12 @@ function Subscriptions({ connection: { subscriptions, status } }: ConnectionProp
         <p class="soft">Not checked yet. The cron checks them within a minute, and then every 15 minutes.</p>
       ) : (
         <p class="soft">Not known.</p>
+      )}
+      {refused === null ? null : (
+        <p class="help">
+          Qonto does not take: <Names names={refused.types} most={20} />. The relay tries again once a day. QONTO_TYPES
+          names the types to subscribe to.
+        </p>
       )}
       {isAny("missing") ? (
         <p class="help">

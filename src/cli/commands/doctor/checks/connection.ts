@@ -24,7 +24,7 @@ export function judgeConnections(connections: readonly Connection[], now: number
   return judged(
     connections.flatMap((connection) => judgeConnection(connection, now)),
     `Connected, and complete: ${organizations.join("; ")}.`,
-    connections.map((connection) => noteForeign(connection)),
+    connections.flatMap((connection) => [noteForeign(connection), noteRefused(connection)]),
   );
 }
 
@@ -64,6 +64,13 @@ function noteForeign({ subscriptions, ...connection }: Connection): string | fal
   return (
     foreign.length > 0 &&
     `Subscriptions for ${nameOf(connection)} that are not the relay's, and stay: ${foreign.join(", ")}.`
+  );
+}
+
+function noteRefused({ refused_types, ...connection }: Connection): string | false {
+  return (
+    refused_types.length > 0 &&
+    `Qonto does not take types for ${nameOf(connection)}: ${refused_types.join(", ")}. Set QONTO_TYPES without them, if one is misspelt or not needed.`
   );
 }
 
