@@ -37,10 +37,9 @@ export class TypeSearch {
   }
 
   async #search(refusal: QontoRefusal): Promise<ListedSubscription> {
-    const has = new Set(this.#current?.types);
-    const [former = [], further = []] = [true, false].map((isHad) =>
-      this.#desired.types.filter((type) => has.has(type) === isHad),
-    );
+    const had = new Set(this.#current?.types);
+    const former = this.#desired.types.filter((type) => had.has(type));
+    const further = this.#desired.types.filter((type) => !had.has(type));
     if (former.length > 0 && (further.length === 0 || !(await this.#takes(former)))) throw refusal;
     try {
       await this.#divide(further);
