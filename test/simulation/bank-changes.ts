@@ -66,7 +66,7 @@ export class BankChanges {
   }
 
   /** A webhook has told of a resource, and it was removed, before the organization was connected. */
-  makeForgotten(bank: Bank): Change {
+  makeRemoved(bank: Bank): Change {
     const type = this.#chance.pick(deletableTypes);
     const item = bank.make(type, this.#note());
     this.#checks.changed(bank, type, item, this.#ends.cloud.agenda.now);

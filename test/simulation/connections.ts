@@ -129,7 +129,7 @@ export class SimulatedConnections {
       this.#connected.push(connected);
       this.#changes.makeHistory(bank);
       if (chance.happens(0.5)) this.#subscribeByHand(bank);
-      if (chance.happens(0.2)) this.#tellForgotten(bank);
+      if (chance.happens(0.2)) this.#tellRemoved(bank);
       this.#insert(connected);
     }
   }
@@ -270,8 +270,8 @@ export class SimulatedConnections {
   }
 
   /** To a subscription that the command line has made. */
-  #tellForgotten(bank: Bank): void {
-    const { type, data } = this.#changes.makeForgotten(bank);
+  #tellRemoved(bank: Bank): void {
+    const { type, data } = this.#changes.makeRemoved(bank);
     const { organizationId: organization_id, membershipId: membership_id } = bank;
     const owner = { organization_id, membership_id, clientId: exampleApplication.clientId };
     const made = { callback_url: CALLBACK_URL, description: null, secret: BUSINESS_SECRET, types: [type] };
