@@ -176,7 +176,7 @@ export class SimulatedConnections {
       const value = this.#answer(url, init, { isRepeated, disturbances });
       // Its caller may be gone by then.
       value.catch(() => undefined);
-      return { value, afterMs: this.#cloud.latencyMs() };
+      return { value, afterMs: this.#cloud.latencyMs() + this.#troubles.slowMs };
     };
     try {
       const response = await this.#cloud.call("qonto", () => `${init.method} ${pathname}`, take, init.signal);

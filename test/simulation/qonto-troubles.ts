@@ -15,7 +15,7 @@ const paths = [
 ] as const;
 
 /**
- * status: every request is refused. hangs: none is answered. unauthorized: access tokens are refused. broken: some answers of a
+ * status: every request is refused. hangs: none is answered. slow: each is answered late. unauthorized: access tokens are refused. broken: some answers of a
  * path cannot be read. miscounts: the count of a list is wrong. omits: lists lack an item that they count. empty: a list of
  * subscriptions is empty by mistake. absent: something before Qonto finds no resource by its id. moved: Qonto itself does not, at
  * the path that is asked.
@@ -23,6 +23,7 @@ const paths = [
 const kinds = [
   "status",
   "hangs",
+  "slow",
   "unauthorized",
   "broken",
   "broken",
@@ -33,6 +34,9 @@ const kinds = [
   "absent",
   "moved",
 ] as const;
+
+/** The relay waits for a bit longer. */
+const SLOWEST_MS = 9_000;
 
 /** Something that is wrong with Qonto. */
 export interface Trouble {
@@ -73,6 +77,8 @@ export interface TroubleEnds {
 /** What is wrong with a simulated Qonto. */
 export class QontoTroubles {
   hangs = false;
+  /** How long each answer is on its way. */
+  slowMs = 0;
   readonly #ends: TroubleEnds;
   readonly #faults: QontoFaults;
   #emptyLists = 0;
@@ -90,6 +96,7 @@ export class QontoTroubles {
     this.#ends.onChange(1);
     return () => {
       this.hangs = false;
+      this.slowMs = 0;
       this.#emptyLists = 0;
       this.#omits = 0;
       delete this.#faults.status;
@@ -106,6 +113,9 @@ export class QontoTroubles {
         break;
       case "hangs":
         this.hangs = true;
+        break;
+      case "slow":
+        this.slowMs = Math.min(times * 1_000, SLOWEST_MS);
         break;
       case "unauthorized":
         this.#faults.paths.set(path, { times, status: 401 });
