@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type QontoClient, QontoRefusal } from "../qonto/api-client.ts";
-import { item, listingOf } from "./listings.ts";
+import { type Listing, item, listingOf } from "./listings.ts";
 
 /** What the lookups of one reading go by. */
 interface Beginning {
@@ -11,6 +11,8 @@ interface Beginning {
   readonly isReliable: boolean | null;
 }
 
+type Answer = "found" | "gone" | "untold";
+
 /** Asks Qonto for resources that its list lacks, by their ids, where it shows them so. Throws QontoUnavailable, and QontoRefusal for a 401. */
 export class LookUps {
   /** Whether a 404 says that a resource is gone: a listed one was found in the same way. Null: not known yet. */
@@ -18,26 +20,33 @@ export class LookUps {
   /** So many were made. */
   requests = 0;
   readonly #beginning: Beginning;
+  readonly #listing: Listing["one"];
   readonly #qonto: Pick<QontoClient, "get">;
 
   constructor(beginning: Beginning, qonto: Pick<QontoClient, "get">) {
     this.isReliable = beginning.isReliable;
     this.#beginning = beginning;
+    this.#listing = listingOf(beginning.type)?.one;
     this.#qonto = qonto;
   }
 
   /** False too where Qonto does not say: then the resource may be hidden from this token. */
   async isGone(id: string): Promise<boolean> {
-    const { type, listedId } = this.#beginning;
-    const { paths = [], key = "" } = listingOf(type)?.one ?? {};
-    const [firstPath] = paths;
-    if (firstPath === undefined || this.isReliable === false) return false;
-    for (const path of paths) if ((await this.#ask(path, key, id)) !== "gone") return false;
-    this.isReliable ??= listedId === null || (await this.#ask(firstPath, key, listedId)) === "found";
+    const { listedId } = this.#beginning;
+    if (this.#listing === undefined || this.isReliable === false) return false;
+    if (!(await this.#allAnswer("gone", id))) return false;
+    this.isReliable ??= listedId === null || (await this.#allAnswer("found", listedId));
     return this.isReliable;
   }
 
-  async #ask(path: string, key: string, id: string): Promise<"found" | "gone" | "untold"> {
+  /** By every path: one that Qonto no longer offers answers 404 for each id. */
+  async #allAnswer(expected: Answer, id: string): Promise<boolean> {
+    const { paths = [], key = "" } = this.#listing ?? {};
+    for (const path of paths) if ((await this.#ask(path, key, id)) !== expected) return false;
+    return true;
+  }
+
+  async #ask(path: string, key: string, id: string): Promise<Answer> {
     this.requests += 1;
     try {
       await this.#qonto.get(`${path}/${encodeURIComponent(id)}`, z.object({ [key]: item }));

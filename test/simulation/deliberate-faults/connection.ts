@@ -138,8 +138,8 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "A 404 counts, though a listed resource is not found either",
     file: "src/reconciliation/look-up.ts",
-    from: `listedId === null || (await this.#ask(firstPath, key, listedId)) === "found"`,
-    to: `listedId === null || firstPath !== ""`,
+    from: `listedId === null || (await this.#allAnswer("found", listedId))`,
+    to: `listedId === null || id !== ""`,
   },
   {
     title: "Of a beneficiary one path alone is asked",
@@ -156,8 +156,8 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "What came after the run began is compared with its list",
     file: "src/reconciliation/compare.ts",
-    from: `receivedAt !== null && receivedAt.sortKey >= asOf.sortKey`,
-    to: `receivedAt === null && asOf.sortKey === ""`,
+    from: `at !== null && at.sortKey >= asOf.sortKey`,
+    to: `at === null && asOf.sortKey === ""`,
   },
   {
     title: "What is listed again stays deleted",

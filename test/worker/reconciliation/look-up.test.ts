@@ -105,7 +105,10 @@ describe("a resource", () => {
 describe("a beneficiary", () => {
   const sepa = "/v2/sepa/beneficiaries/b1";
   const any = "/v2/beneficiaries/b1";
-  const listed = { "/v2/sepa/beneficiaries/listed": shown("beneficiary") };
+  const listed = {
+    "/v2/sepa/beneficiaries/listed": shown("beneficiary"),
+    "/v2/beneficiaries/listed": shown("beneficiary"),
+  };
 
   it.each([
     [true, "both paths say 404", notFound(), notFound()],
@@ -116,5 +119,11 @@ describe("a beneficiary", () => {
   ])("is gone: %s, when %s", async (isGone, _title, ofSepa, ofAny) => {
     const { ups } = lookUps("v1/beneficiaries", { ...listed, [sepa]: ofSepa, [any]: ofAny });
     expect(await ups.isGone("b1")).toBe(isGone);
+  });
+
+  it("is not gone where one of the paths does not show a listed one", async () => {
+    const answers = { ...listed, "/v2/beneficiaries/listed": notFound(), [sepa]: notFound(), [any]: notFound() };
+    const { ups } = lookUps("v1/beneficiaries", answers);
+    expect([await ups.isGone("b1"), ups.isReliable]).toEqual([false, false]);
   });
 });
