@@ -148,7 +148,10 @@ function asTable(found: readonly Connection[], output: Output): string {
   const errors = found.flatMap(({ id, last_error }) =>
     last_error === null ? [] : output.clean(`${id}: ${last_error}`),
   );
-  return [table, ...errors].join("\n");
+  const refused = found.flatMap(({ id, refused_types: types }) =>
+    types.length === 0 ? [] : output.clean(`${id}: Qonto does not take ${types.join(", ")}`),
+  );
+  return [table, ...errors, ...refused].join("\n");
 }
 
 function statusCell({ status }: Connection): Cell {

@@ -45,18 +45,21 @@ describe("connections list", () => {
           { id: null, types: ["v1/cards"], status: "missing" },
           { id: "sub-2", types: ["v1/cards"], status: "foreign" },
         ],
+        refused_types: [],
         reconciled_until: null,
         last_error: "Qonto refused\u001B[2J the token.",
       },
     ];
     const { code, stdout, stderr } = await qonto(["connections", "list"], environment);
     expect([code, stderr]).toEqual([0, ""]);
-    const [head, first, second, error] = stdout.trimEnd().split("\n");
+    const [head, first, second, error, refused, ...rest] = stdout.trimEnd().split("\n");
     expect(head).toMatch(/^ID +ORGANIZATION +STATUS +SUBSCRIPTIONS +COMPLETE UP TO$/);
     expect(first).toContain(`Elektro Tesla GmbH (${exampleConnection.organization_id})  connected  1 active`);
     expect(first).toContain("2026-11-24T09:40:00.000Z");
     expect(second).toMatch(/^con_2 +org-2 +expired +1 missing, 1 foreign +not filled yet$/);
     expect(error).toBe("con_2: Qonto refused [2J the token.");
+    expect(refused).toBe(`${exampleConnection.id}: Qonto does not take v1/recurring-transfers`);
+    expect(rest).toEqual([]);
   });
 
   it("says how to make one while there is none", async () => {

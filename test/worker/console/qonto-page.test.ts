@@ -142,14 +142,14 @@ describe("the page Qonto", () => {
         { ...compared, type: "v1/clients", fault: "it changed", extra: 2 },
       ],
     } satisfies LastRun;
-    await insertConnection(relay.now, {
-      reconciliation: JSON.stringify(run),
-      paused_until: relay.now + 3 * MINUTE_MS,
-      last_reconciliation: JSON.stringify(last),
-    });
+    const progress = { reconciliation: JSON.stringify(run), paused_until: relay.now + 3 * MINUTE_MS };
+    await insertConnection(relay.now, { ...progress, last_reconciliation: JSON.stringify(last) });
+    await insertConnection(relay.now, { ...progress, id: "con_2", organization_id: "org-2", status: "expired" });
     const text = await lookAt(relay);
+    // Of a connection that has ended nothing is asked.
+    expect(text.match(/Qonto is asked again/g)).toHaveLength(1);
     expect(text).toContain("now v1/transactions: 1 of 3 types, 12 items so far");
-    expect(text).toContain("Qonto was not available. It is asked again in 3 min.");
+    expect(text).toContain("Paused after a failure. Qonto is asked again in 3 min.");
     expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted, 2 are extra.");
     expect(text).toContain("v1/cards is not covered: missing scope");
     expect(text).toContain("v1/clients was not read to its end: it changed");

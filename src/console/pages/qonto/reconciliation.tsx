@@ -15,9 +15,9 @@ export function Reconciliation({ connection }: { readonly connection: Connection
     <>
       <h3>Reconciliation</h3>
       {run === null ? null : <Progress run={run} />}
-      {run === null || pausedUntil <= now ? null : (
+      {run === null || status !== "connected" || pausedUntil <= now ? null : (
         <p class="soft">
-          Qonto was not available. It is asked again <Time at={pausedUntil} show="relative" />.
+          Paused after a failure. Qonto is asked again <Time at={pausedUntil} show="relative" />.
         </p>
       )}
       {last === null ? <p class="soft">None has ended yet.</p> : <Last id={id} last={last} />}
