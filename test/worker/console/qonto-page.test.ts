@@ -146,8 +146,9 @@ describe("the page Qonto", () => {
     await insertConnection(relay.now, { ...progress, last_reconciliation: JSON.stringify(last) });
     await insertConnection(relay.now, { ...progress, id: "con_2", organization_id: "org-2", status: "expired" });
     const text = await lookAt(relay);
-    // Of a connection that has ended nothing is asked.
+    // Of a connection that has ended nothing is asked, and its run does not go on.
     expect(text.match(/Qonto is asked again/g)).toHaveLength(1);
+    expect(text.match(/now v1\/transactions/g)).toHaveLength(1);
     expect(text).toContain("now v1/transactions: 1 of 3 types, 12 items so far");
     expect(text).toContain("Paused after a failure. Qonto is asked again in 3 min.");
     expect(text).toContain("1,208 items listed: 3 were missing, 1 had drifted, 2 are extra.");
