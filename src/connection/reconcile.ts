@@ -57,7 +57,7 @@ export async function reconcileConnection(
 ): Promise<void> {
   const { world } = surroundings;
   const startedAt = world.now();
-  const begun = readRun(connection.reconciliation, startedAt);
+  const begun = readRun(connection, startedAt);
   let run = begun;
   const qonto = openQonto(connection, surroundings);
   const previous = readLastRun(connection.lastReconciliation);

@@ -92,12 +92,20 @@ export type LastRun = z.output<typeof lastRun>;
 /** A run that began so long ago is not worth going on with: what it has read has changed again since. */
 const LONGEST_RUN_MS = MS_PER_DAY;
 
+/** Of a connection's row. */
+interface RunOfConnection {
+  readonly status: "connected" | "expired" | "revoked";
+  /** JSON. */
+  readonly reconciliation: string | null;
+}
+
 /**
- * Of a connection's `reconciliation`; null when no run is in progress, or it is too old. What another version of the relay wrote in
- * another form begins again.
+ * Null when no run is in progress, it is too old, or the connection has ended. What another version of the relay wrote in another
+ * form begins again.
  */
-export function readRun(json: string | null, now: number): Run | null {
-  const found = json === null ? undefined : run.safeParse(JSON.parse(json)).data;
+export function readRun({ status, reconciliation }: RunOfConnection, now: number): Run | null {
+  if (status !== "connected" || reconciliation === null) return null;
+  const found = run.safeParse(JSON.parse(reconciliation)).data;
   return found === undefined || found.as_of <= now - LONGEST_RUN_MS ? null : found;
 }
 

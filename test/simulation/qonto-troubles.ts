@@ -77,7 +77,7 @@ export interface TroubleEnds {
 /** What is wrong with a simulated Qonto. */
 export class QontoTroubles {
   hangs = false;
-  /** How long each answer is on its way. */
+  /** How long each answer takes. */
   slowMs = 0;
   readonly #ends: TroubleEnds;
   readonly #faults: QontoFaults;

@@ -85,8 +85,7 @@ async function existingConnection({ env }: Pick<ActionContext, "env">, id: strin
 
 /** A connection as the API shows it: never its tokens. */
 export function showConnection(row: Connection, now: number): z.input<typeof connection> {
-  // One that has ended keeps a run that it will not go on with.
-  const run = row.status === "connected" ? readRun(row.reconciliation, now) : null;
+  const run = readRun(row, now);
   const last = readLastRun(row.lastReconciliation);
   return show(connection, {
     ...row,

@@ -55,7 +55,7 @@ async function resultOf(id: string) {
 }
 
 async function runOf({ relay, id }: Scene): Promise<Run | null> {
-  return readRun((await connectionOf(id)).reconciliation, relay.now);
+  return readRun(await connectionOf(id), relay.now);
 }
 
 const lookUps = ({ qonto }: TestRelay) =>

@@ -166,7 +166,7 @@ it("a reconciliation that reads a page in each run is not asked for less often",
     pauses.push(...(await pausesOf(scene, 1)));
   }
   expect(pauses).toEqual([0.5, 0.5, 0.5, 0.5]);
-  expect(readRun((await rowOf(connection)).reconciliation, relay.now)?.types_left[0]).toBe("v1/beneficiaries");
+  expect(readRun(await rowOf(connection), relay.now)?.types_left[0]).toBe("v1/beneficiaries");
 });
 
 describe("what is wrong with one step keeps the other from nothing", () => {

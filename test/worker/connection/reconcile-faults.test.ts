@@ -92,9 +92,9 @@ it("a list of which a page has been read is gone on with, however many failures 
   await database.prepare("UPDATE connections SET step_failures = 7, subscriptions_due_at = 9e15").run();
   relay.qonto.afterPage(PRODUCTS, 1, () => relay.qonto.faults.paths.set(PRODUCTS, { status: 500 }));
   await lookAfter(relay);
-  const { reconciliation, stepFailures } = await connectionOf(id);
-  expect(readRun(reconciliation, relay.now)?.types_left[0]).toBe("v1/products");
-  expect(stepFailures).toBe(1);
+  const row = await connectionOf(id);
+  expect(readRun(row, relay.now)?.types_left[0]).toBe("v1/products");
+  expect(row.stepFailures).toBe(1);
 });
 
 describe("a list that cannot be read", () => {

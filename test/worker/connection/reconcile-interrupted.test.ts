@@ -54,7 +54,7 @@ describe("with few requests for each run of the cron", () => {
     };
     await reconcile(relay, id, { onCall: slow });
     expect(relay.qonto.calls).toHaveLength(3);
-    expect(readRun((await connectionOf(id)).reconciliation, relay.now)?.types_left).toHaveLength(9);
+    expect(readRun(await connectionOf(id), relay.now)?.types_left).toHaveLength(9);
   });
 
   it("a run that began a day ago begins again", async () => {
@@ -62,7 +62,7 @@ describe("with few requests for each run of the cron", () => {
     await reconcile(relay, id, { requests: 5 });
     relay.passSeconds(86_400);
     await reconcile(relay, id, { requests: 1 });
-    const run = readRun((await connectionOf(id)).reconciliation, relay.now);
+    const run = readRun(await connectionOf(id), relay.now);
     expect(run).toMatchObject({ kind: "fill", as_of: relay.now, types: run?.types.map(() => ({ listed: 0 })) });
   });
 });

@@ -6,16 +6,16 @@ import { Time, count, counted } from "../../ui/values.tsx";
 
 /** What is compared of an organization's state, and what the last comparison found. */
 export function Reconciliation({ connection }: { readonly connection: Connection }) {
-  const { id, reconciliation, lastReconciliation, reconciliationDueAt, pausedUntil, status } = connection;
+  const { id, lastReconciliation, reconciliationDueAt, pausedUntil, status } = connection;
   const { now } = usePage();
-  const run = readRun(reconciliation, now);
+  const run = readRun(connection, now);
   const nextAt = Math.max(reconciliationDueAt, pausedUntil);
   const last = readLastRun(lastReconciliation);
   return (
     <>
       <h3>Reconciliation</h3>
       {run === null ? null : <Progress run={run} />}
-      {run === null || status !== "connected" || pausedUntil <= now ? null : (
+      {run === null || pausedUntil <= now ? null : (
         <p class="soft">
           Paused after a failure. Qonto is asked again <Time at={pausedUntil} show="relative" />.
         </p>
