@@ -9,14 +9,13 @@ import type { PathFault } from "../../support/qonto-server/faults.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { database } from "../support/store.ts";
 import {
-  Died,
-  LEASE_MS,
   type Scene,
   connectionOf,
   countRows,
   deliveredIds,
+  failedRun,
   filled,
-  killAt,
+  isKilled,
   reconcile,
   reconcileWhole,
 } from "./reconciling.ts";
@@ -60,15 +59,6 @@ async function runOf({ relay, id }: Scene): Promise<Run | null> {
 
 const lookUps = ({ qonto }: TestRelay) =>
   qonto.calls.flatMap((call) => (call.startsWith(`GET ${CLIENTS.path}/`) ? [call.split("/").at(-1)] : []));
-
-async function failedRun({ relay, id }: Scene): Promise<unknown> {
-  try {
-    await reconcile(relay, id);
-  } catch (error) {
-    return error;
-  }
-  return null;
-}
 
 describe("with few requests for each run of the cron", () => {
   it("deletions are found over many runs, each asked for once, and recorded with how far the search is", async () => {
@@ -117,19 +107,6 @@ it("a search is written down after every ten requests", async () => {
   expect(writes).toEqual([0, 0, 10, 20, 26]);
   expect(await resultOf(id)).toMatchObject({ drifted: gone.length });
 });
-
-/** Whether the process was killed at that call. */
-async function isKilled({ relay, id }: Scene, index: number, when: "before" | "done"): Promise<boolean> {
-  try {
-    await reconcile(relay, id, killAt(index, when));
-    return false;
-  } catch (error) {
-    if (!(error instanceof Died)) throw error;
-    // The lease of the dead has to end first.
-    relay.passSeconds(LEASE_MS / 1000);
-    return true;
-  }
-}
 
 describe.each(["before", "done"] as const)("killed at any of its calls (%s)", (when) => {
   it("a run finds each deletion, recorded once and delivered once", async () => {

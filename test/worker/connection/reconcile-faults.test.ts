@@ -10,11 +10,11 @@ import { database } from "../support/store.ts";
 import { liveThroughMinutes, lookAfter } from "./scene.ts";
 import {
   DESTINATION,
-  type Scene,
   connected,
   connectionOf,
   countRows,
   deliveredIds,
+  failedRun,
   filled,
   reconcile,
   reconcileWhole,
@@ -33,15 +33,6 @@ function makeMany({ qonto }: TestRelay, type: "v1/clients" | "v1/products" | "v1
 const lastRunOf = async (id: string) => readLastRun((await connectionOf(id)).lastReconciliation);
 
 const resultOf = async (id: string, type: string) => (await lastRunOf(id))?.types.find((one) => one.type === type);
-
-const failedRun = async ({ relay, id }: Scene): Promise<unknown> => {
-  try {
-    await reconcile(relay, id);
-  } catch (error) {
-    return error;
-  }
-  return null;
-};
 
 describe("while Qonto is not available", () => {
   const faults: readonly (PathFault & { readonly title: string })[] = [

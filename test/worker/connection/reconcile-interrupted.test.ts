@@ -6,16 +6,14 @@ import { listedTypes } from "../../support/qonto-server/bank.ts";
 import { type TestRelay, emptyDatabase } from "../support/relay.ts";
 import { database } from "../support/store.ts";
 import {
-  Died,
   LEASE_MS,
   type OnCall,
-  type Scene,
   connected,
   connectionOf,
   countRows,
   deliveredIds,
   filled,
-  killAt,
+  isKilled,
   reconcile,
   reconcileWhole,
 } from "./reconciling.ts";
@@ -66,19 +64,6 @@ describe("with few requests for each run of the cron", () => {
     expect(run).toMatchObject({ kind: "fill", as_of: relay.now, types: run?.types.map(() => ({ listed: 0 })) });
   });
 });
-
-/** Whether the process was killed at that call. */
-async function isKilled({ relay, id }: Scene, index: number, when: "before" | "done"): Promise<boolean> {
-  try {
-    await reconcile(relay, id, killAt(index, when));
-    return false;
-  } catch (error) {
-    if (!(error instanceof Died)) throw error;
-    // The lease of the dead has to end first.
-    relay.passSeconds(LEASE_MS / 1000);
-    return true;
-  }
-}
 
 describe.each(["before", "done"] as const)("killed at any of its calls (%s)", (when) => {
   it("a reconciliation ends with the bank's state, each difference recorded once and delivered", async () => {

@@ -79,10 +79,10 @@ export async function connectionOf(id: string): Promise<Connection> {
 }
 
 /** The process that made a call is gone. */
-export class Died extends Error {}
+class Died extends Error {}
 
 /** Kills the process at its call of that index, from 0: before the call, or when it is done. */
-export function killAt(
+function killAt(
   index: number,
   when: "before" | "done",
 ): Required<Pick<Options, "onCall" | "died">> & { isDead: () => boolean } {
@@ -146,4 +146,27 @@ export function deliveredIds(relay: TestRelay): (string | null)[] {
 export async function countRows(table: "events" | "resources"): Promise<number> {
   const ofQonto = table === "events" ? "WHERE type NOT LIKE 'relay.%'" : "";
   return Number(await env.DB.prepare(`SELECT count(*) AS many FROM ${table} ${ofQonto}`).first("many"));
+}
+
+/** One run of the cron. Returns why it failed; null: it did not. */
+export async function failedRun({ relay, id }: Scene): Promise<unknown> {
+  try {
+    await reconcile(relay, id);
+  } catch (error) {
+    return error;
+  }
+  return null;
+}
+
+/** One run of the cron, killed at its call of that index. False: it had fewer. */
+export async function isKilled({ relay, id }: Scene, index: number, when: "before" | "done"): Promise<boolean> {
+  try {
+    await reconcile(relay, id, killAt(index, when));
+    return false;
+  } catch (error) {
+    if (!(error instanceof Died)) throw error;
+    // The lease of the dead has to end first.
+    relay.passSeconds(LEASE_MS / 1000);
+    return true;
+  }
 }
