@@ -44,7 +44,6 @@ const RETRIES_IN_GRACE = 3;
 
 /** Pauses after the failures that follow, and after each answer that says that the token was not exchanged. */
 const PAUSES_MINUTES = [1, 2, 4, 8];
-const LONGEST_PAUSE_MINUTES = 15;
 
 /** The last attempt before the access token ends leaves time for the next run of the cron, and for a repetition. */
 const LAST_ATTEMPT_BEFORE_MS = 3 * MS_PER_MINUTE;
@@ -103,8 +102,7 @@ interface Failed extends Pick<Connection, "accessExpiresAt"> {
 
 /** However long the pause is, there is an attempt shortly before the access token ends, unless that is now. */
 function nextAttemptAt({ accessExpiresAt, failures, retryAfterSeconds }: Failed, now: number): number {
-  const minutes = PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1] ?? LONGEST_PAUSE_MINUTES;
-  const at = now + pauseMs(minutes, retryAfterSeconds);
+  const at = now + pauseMs(PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1], retryAfterSeconds);
   const lastAt = accessExpiresAt - LAST_ATTEMPT_BEFORE_MS;
   return lastAt < now + MS_PER_MINUTE ? at : Math.min(at, lastAt);
 }
