@@ -183,7 +183,7 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
       );
     case "unavailable": {
       const { why, retryAfterSeconds, mayBeExchanged } = answer;
-      const isRetriedInGrace = isInHurry(seen, { mayBeExchanged, now });
+      const isRetriedInGrace = shouldRetryInGrace(seen, { mayBeExchanged, now });
       return fail(attempt, { why: `${why}.`, isRetriedInGrace, retryAfterSeconds }, context);
     }
   }
@@ -193,13 +193,12 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
  * Whether Qonto may have exchanged the token, so that the attempt is made again while it still takes the old one. Where it says that
  * it has not, it may have done so in an interrupted attempt before.
  */
-function isInHurry(
+function shouldRetryInGrace(
   { refreshAttemptedAt, refreshFailures }: Pick<Connection, "refreshAttemptedAt" | "refreshFailures">,
   { mayBeExchanged, now }: { readonly mayBeExchanged: boolean; readonly now: number },
 ): boolean {
-  const hasRetries = refreshFailures < RETRIES_IN_GRACE;
   if (refreshAttemptedAt === null) return mayBeExchanged;
-  return hasRetries && (mayBeExchanged || now - refreshAttemptedAt <= GRACE_MS);
+  return refreshFailures < RETRIES_IN_GRACE && (mayBeExchanged || now - refreshAttemptedAt <= GRACE_MS);
 }
 
 /** Tokens with which a connection can go on. */
