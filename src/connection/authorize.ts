@@ -47,7 +47,7 @@ export async function beginAuthorization(
   { redirectUri, owner }: Begin,
 ): Promise<{ readonly url: string }> {
   const [state, verifier] = [randomText(world), randomText(world)];
-  // D1 has nothing else of what is secret and need not be read again.
+  // Of secrets that need not be read again D1 keeps digests alone.
   const digest = await digestOf(state);
   await recordAuthorization(env.DB, {
     state: digest,

@@ -33,7 +33,6 @@ const REFUSED_PAUSE_MS = 15 * MS_PER_MINUTE;
 
 /** While Qonto is not available: until the next run, then longer. */
 const PAUSES_MINUTES = [0.5, 1, 3, 7];
-const LONGEST_PAUSE_MINUTES = 15;
 
 const REVOKED = "The consent was withdrawn at Qonto. Connect the organization again.";
 const OWN_FAULT = "The relay failed to look after the connection: its log says why.";
@@ -175,5 +174,5 @@ async function pauseAfter(
 function pauseMsAfter(error: Error, failures: number): number {
   if (error instanceof QontoRefusal) return REFUSED_PAUSE_MS;
   if (!(error instanceof QontoUnavailable)) return 0;
-  return pauseMs(PAUSES_MINUTES[failures] ?? LONGEST_PAUSE_MINUTES, error.retryAfterSeconds);
+  return pauseMs(PAUSES_MINUTES[failures], error.retryAfterSeconds);
 }

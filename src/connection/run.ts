@@ -92,7 +92,7 @@ export type LastRun = z.output<typeof lastRun>;
 /** A run that began so long ago is not worth going on with: what it has read has changed again since. */
 const LONGEST_RUN_MS = MS_PER_DAY;
 
-/** Of a connection's row. */
+/** Of a connection's row, whose own type needs those of Workers: tests in the browser have none. */
 interface RunOfConnection {
   readonly status: "connected" | "expired" | "revoked";
   /** JSON. */

@@ -13,7 +13,7 @@ import type { Search, SearchResult } from "./run.ts";
 /** One D1 call reads as many. */
 const RESOURCES_A_STEP = 1_000;
 
-/** A step that is interrupted is repeated: so many requests, or a few more. */
+/** A step ends after so many, or the few more of its last lookup: one that is interrupted is repeated whole. */
 const REQUESTS_A_STEP = 10;
 
 /** Where a search is. */

@@ -44,7 +44,6 @@ const RETRIES_IN_GRACE = 3;
 
 /** Pauses after the failures that follow, and after each answer that says that the token was not exchanged. */
 const PAUSES_MINUTES = [1, 2, 4, 8];
-const LONGEST_PAUSE_MINUTES = 15;
 
 /** The last attempt before the access token ends leaves time for the next run of the cron, and for a repetition. */
 const LAST_ATTEMPT_BEFORE_MS = 3 * MS_PER_MINUTE;
@@ -103,8 +102,7 @@ interface Failed extends Pick<Connection, "accessExpiresAt"> {
 
 /** However long the pause is, there is an attempt shortly before the access token ends, unless that is now. */
 function nextAttemptAt({ accessExpiresAt, failures, retryAfterSeconds }: Failed, now: number): number {
-  const minutes = PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1] ?? LONGEST_PAUSE_MINUTES;
-  const at = now + pauseMs(minutes, retryAfterSeconds);
+  const at = now + pauseMs(PAUSES_MINUTES[failures - RETRIES_IN_GRACE - 1], retryAfterSeconds);
   const lastAt = accessExpiresAt - LAST_ATTEMPT_BEFORE_MS;
   return lastAt < now + MS_PER_MINUTE ? at : Math.min(at, lastAt);
 }
@@ -185,7 +183,7 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
       );
     case "unavailable": {
       const { why, retryAfterSeconds, mayBeExchanged } = answer;
-      const isRetriedInGrace = isInHurry(seen, { mayBeExchanged, now });
+      const isRetriedInGrace = shouldRetryInGrace(seen, { mayBeExchanged, now });
       return fail(attempt, { why: `${why}.`, isRetriedInGrace, retryAfterSeconds }, context);
     }
   }
@@ -195,13 +193,12 @@ export async function refreshTokens(seen: Connection, context: ConnectionContext
  * Whether Qonto may have exchanged the token, so that the attempt is made again while it still takes the old one. Where it says that
  * it has not, it may have done so in an interrupted attempt before.
  */
-function isInHurry(
+function shouldRetryInGrace(
   { refreshAttemptedAt, refreshFailures }: Pick<Connection, "refreshAttemptedAt" | "refreshFailures">,
   { mayBeExchanged, now }: { readonly mayBeExchanged: boolean; readonly now: number },
 ): boolean {
-  const hasRetries = refreshFailures < RETRIES_IN_GRACE;
   if (refreshAttemptedAt === null) return mayBeExchanged;
-  return hasRetries && (mayBeExchanged || now - refreshAttemptedAt <= GRACE_MS);
+  return refreshFailures < RETRIES_IN_GRACE && (mayBeExchanged || now - refreshAttemptedAt <= GRACE_MS);
 }
 
 /** Tokens with which a connection can go on. */

@@ -82,8 +82,9 @@ function isNewer(bankAt: Instant, knownAt: Instant, fields: readonly string[]): 
 const aboutTheEvent = ["event", "updated_at"];
 
 /**
- * Names of the fields that both sides show and that differ. Webhook and API each show only some fields of a resource. They
- * also write the same value in different ways: amounts as texts, as numbers or with their currency, instants with or without fractions or a zone.
+ * Names of the fields that both sides show and that differ. Webhook and API each show only some fields of a resource. They also
+ * write the same value in different ways: amounts as texts, as numbers or with their currency, instants with or without fractions
+ * or a zone.
  */
 export function differingFields(one: Item, other: Item): string[] {
   return sharedKeys(one, other).filter((key) => !aboutTheEvent.includes(key) && !isSame(one[key], other[key]));

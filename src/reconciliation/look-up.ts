@@ -11,37 +11,40 @@ interface Beginning {
   readonly isReliable: boolean | null;
 }
 
+type OneShown = NonNullable<Listing["one"]>;
+
 type Answer = "found" | "gone" | "untold";
 
-/** Asks Qonto for resources that its list lacks, by their ids, where it shows them so. Throws QontoUnavailable, and QontoRefusal for a 401. */
+/**
+ * Asks Qonto for resources that its list lacks, by their ids, where it shows them so. Throws QontoUnavailable, and QontoRefusal for
+ * a 401.
+ */
 export class LookUps {
   /** Whether a 404 says that a resource is gone: a listed one was found in the same way. Null: not known yet. */
   isReliable: boolean | null;
   /** So many were made. */
   requests = 0;
   readonly #beginning: Beginning;
-  readonly #listing: Listing["one"];
   readonly #qonto: Pick<QontoClient, "get">;
 
   constructor(beginning: Beginning, qonto: Pick<QontoClient, "get">) {
     this.isReliable = beginning.isReliable;
     this.#beginning = beginning;
-    this.#listing = listingOf(beginning.type)?.one;
     this.#qonto = qonto;
   }
 
   /** False too where Qonto does not say: then the resource may be hidden from this token. */
   async isGone(id: string): Promise<boolean> {
-    const { listedId } = this.#beginning;
-    if (this.#listing === undefined || this.isReliable === false) return false;
-    if (!(await this.#allAnswer("gone", id))) return false;
-    this.isReliable ??= listedId === null || (await this.#allAnswer("found", listedId));
+    const { type, listedId } = this.#beginning;
+    const shown = listingOf(type)?.one;
+    if (shown === undefined || this.isReliable === false) return false;
+    if (!(await this.#allAnswer("gone", shown, id))) return false;
+    this.isReliable ??= listedId === null || (await this.#allAnswer("found", shown, listedId));
     return this.isReliable;
   }
 
   /** By every path: one that Qonto no longer offers answers 404 for each id. */
-  async #allAnswer(expected: Answer, id: string): Promise<boolean> {
-    const { paths = [], key = "" } = this.#listing ?? {};
+  async #allAnswer(expected: Answer, { paths, key }: OneShown, id: string): Promise<boolean> {
     for (const path of paths) if ((await this.#ask(path, key, id)) !== expected) return false;
     return true;
   }

@@ -35,7 +35,7 @@ export async function readPage(reading: Reading, qonto: QontoClient): Promise<Pa
     const { items, total, nextPage } = page;
     if (isListedByTime(type) && total !== null && total > MOST_RESULTS) throw new TooManyResults();
     const ids = items.map((one) => idOf(type, one));
-    const digests = await Promise.all(ids.map(digestOf));
+    const digests = await Promise.all(ids.map(shortDigestOf));
     const outcome = afterReadPage(reading, { digests, latestId: ids.at(-1) ?? null, total, nextPage });
     return { ...outcome, fresh: items.filter((_one, index) => outcome.fresh.includes(index)) };
   } catch (error) {
@@ -53,12 +53,12 @@ function isTooMuch(error: unknown): boolean {
 /** Those of some ids that a list lacks which was read to its end. */
 export async function unlistedIn(read: Reading, ids: readonly string[]): Promise<string[]> {
   const listed = listedDigests(read);
-  const digests = await Promise.all(ids.map(digestOf));
+  const digests = await Promise.all(ids.map(shortDigestOf));
   return ids.filter((_id, index) => !listed.has(digests[index] ?? ""));
 }
 
-/** Short, because a reading keeps those of thousands of ids. */
-async function digestOf(id: string): Promise<string> {
+/** A reading keeps those of thousands of ids. */
+async function shortDigestOf(id: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(id));
   return new Uint8Array(digest).toBase64({ alphabet: "base64url" }).slice(0, DIGEST_CHARACTERS);
 }

@@ -120,8 +120,8 @@ export const requestReconciliationSql = `
   WHERE id = ?1 RETURNING id`;
 
 /**
- * Makes subscriptions and reconciliation of a connection due, for an operator. `since`: also read what has changed since then, Unix milliseconds; of
- * several requests the earliest counts. False when there is no such connection.
+ * Makes subscriptions and reconciliation of a connection due, for an operator. `since`: also read what has changed since then, Unix
+ * milliseconds; of several requests the earliest counts. False when there is no such connection.
  */
 export async function requestReconciliation(
   db: Database,

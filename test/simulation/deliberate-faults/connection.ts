@@ -138,7 +138,7 @@ export const connectionFaults: readonly DeliberateFault[] = [
   {
     title: "A 404 counts, though a listed resource is not found either",
     file: "src/reconciliation/look-up.ts",
-    from: `listedId === null || (await this.#allAnswer("found", listedId))`,
+    from: `listedId === null || (await this.#allAnswer("found", shown, listedId))`,
     to: `listedId === null || id !== ""`,
   },
   {
