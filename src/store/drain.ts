@@ -68,6 +68,8 @@ export interface DrainClaimed {
   readonly deliveries: readonly Delivery[];
   /** Their events, by id; null when there is no memory left for one. */
   readonly events: ReadonlyMap<string, RelayEvent | null>;
+  /** The newest known version of the resource of each of these events, by the event's id. */
+  readonly latestVersions: ReadonlyMap<string, string | null>;
   /** The statuses of deliveries that ended because they no longer match the destination's filters. */
   readonly filtered: readonly EndedStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
@@ -95,11 +97,13 @@ export async function claimDue(
     begun: isExclusive(plan) ? begin : [],
     events: db.prepare(loadClaimedSql).bind(id, leaseUntil),
   });
+  const loaded = found.events.rows.map(readLoadedRow);
   const filtered = found.filtered.rows.map((row) => filteredRow.parse(row));
   const filteredIds = new Set(filtered.map((row) => row.event_id));
   return {
     deliveries: found.claimed.rows.map(readDeliveryRow).filter(({ eventId }) => !filteredIds.has(eventId)),
-    events: new Map(found.events.rows.map(readLoadedRow).map(({ id, event }) => [id, event])),
+    events: new Map(loaded.map(({ id, event }) => [id, event])),
+    latestVersions: new Map(loaded.map(({ id, latestVersion }) => [id, latestVersion])),
     filtered: filtered.map(({ status }) => status),
     nextDueAt: found.nextDue.rows.map((row) => dueRow.parse(row).due_at)[0] ?? null,
   };
