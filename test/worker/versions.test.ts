@@ -1,12 +1,18 @@
 import { env } from "cloudflare:workers";
-import fc from "fast-check";
+import { array, assert, constantFrom, property, shuffledSubarray } from "fast-check";
 import { beforeEach, expect, it } from "vitest";
-import deliveriesReadme from "../../src/retry/README.md?raw";
-import keepCopySource from "../support/keep-copy.ts?raw";
 import { keepCopy } from "../support/keep-copy.ts";
 import { permutations } from "./support/permutations.ts";
 import { TestRelay, emptyDatabase } from "./support/relay.ts";
 import { statuses } from "./support/destinations.ts";
+
+const texts = import.meta.glob<string>(["../../src/retry/README.md", "../support/keep-copy.ts"], {
+  eager: true,
+  query: "?raw",
+  import: "default",
+});
+const deliveriesReadme = texts["../../src/retry/README.md"] ?? "";
+const keepCopySource = texts["../support/keep-copy.ts"] ?? "";
 
 const URL_OF_RECEIVER = "https://receiver.example.com/";
 
@@ -135,13 +141,11 @@ it("a receiver that keeps the greater version ends equal to the state, whatever 
       { version, isDeleted: deleted === 1, data: JSON.parse(data) },
     ]),
   );
-  const shuffled = fc
-    .array(fc.constantFrom(...deliveries), { maxLength: 20 })
-    .chain((repeated) =>
-      fc.shuffledSubarray([...deliveries, ...repeated], { minLength: deliveries.length + repeated.length }),
-    );
-  fc.assert(
-    fc.property(shuffled, (arrivals) => {
+  const shuffled = array(constantFrom(...deliveries), { maxLength: 20 }).chain((repeated) =>
+    shuffledSubarray([...deliveries, ...repeated], { minLength: deliveries.length + repeated.length }),
+  );
+  assert(
+    property(shuffled, (arrivals) => {
       const copies = new Map();
       for (const { headers, body } of arrivals) keepCopy(copies, headers, body);
       expect(copies).toEqual(expected);

@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "app.ts": ["env.ts", "domain", "receive", "api", "console", "store", "platform"],
   receive: ["env.ts", "messages.ts", "qonto", "store", "domain", "platform"],
   "fan-out": ["env.ts", "messages.ts", "qonto", "deliver", "outbound", "store", "domain", "platform"],
-  retry: ["env.ts", "messages.ts", "connection", "deliver", "outbound", "store", "domain", "platform"],
+  retry: ["env.ts", "messages.ts", "connection", "deliver", "qonto", "outbound", "store", "domain", "platform"],
   "dead-letters": ["env.ts", "messages.ts", "qonto", "store", "platform"],
   cron: ["env.ts", "messages.ts", "connection", "replay", "deliver", "outbound", "store", "domain", "platform"],
   api: [
