@@ -123,7 +123,10 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         health: health.recordHealth(
           db,
           fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
-          new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
+          {
+            holds: new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
+            withDead: new Set(some(chance, destinationIds)),
+          },
           at(chance),
         ),
         slow: health.markSlow(db, some(chance, destinationIds)),
@@ -149,7 +152,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     }
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
-  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), { dueSince: at(chance), now: at(chance), limit: 2 }),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endFiltered: (db, chance) => endFilteredDeliveries(db, pick(chance, destinationIds), at(chance)),
