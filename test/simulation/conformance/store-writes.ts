@@ -1,4 +1,5 @@
 import { Counters } from "../../../src/domain/counters.ts";
+import * as alerts from "../../../src/store/alerts.ts";
 import * as audit from "../../../src/store/audit.ts";
 import * as circuits from "../../../src/store/circuits.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
@@ -26,6 +27,7 @@ import * as tokens from "../../../src/store/tokens.ts";
 import { endFilteredDeliveries } from "../../../src/store/filtered-deliveries.ts";
 
 import {
+  alertBy,
   at,
   attemptBy,
   cutOffBy,
@@ -74,6 +76,17 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     const event = operationalEventBy(chance);
     return recordOperationalEvent(db, event, isSo(chance) ? onlyIf : undefined).run();
   },
+  changeAlerts: (db, chance) =>
+    alerts.changeAlerts(
+      db,
+      some(chance, destinationIds).map((subject) => ({
+        subject,
+        name: pick(chance, ["failing", "dead"]),
+        before: alertBy(chance),
+        after: alertBy(chance),
+        event: isSo(chance) ? operationalEventBy(chance) : null,
+      })),
+    ),
   claimEvents: (db, chance) =>
     claimEvents(
       db,
