@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
+import { batchOf, writeAll } from "./batch.ts";
 import { type Database, write } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
@@ -14,7 +14,7 @@ import {
   readDeliveryRow,
 } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
-import { rowsOf } from "./rows.ts";
+import { isOperationalSql } from "./operational-events.ts";
 import { matchesSql } from "./matches.ts";
 
 /** What a drain asks of D1: the deliveries of a destination that are due, and whether it may attempt them. */
@@ -149,16 +149,25 @@ export const endExpiredSql = `
     SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)
   RETURNING status`;
 
+/** Whether any of them ends as dead. */
+export const noteExpiredSql = `
+  UPDATE destinations SET last_dead_at = max(coalesce(last_dead_at, 0), ?3)
+  WHERE id = ?1 AND EXISTS (SELECT 1 ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2
+    AND ${endedStatusSql} = 'dead' AND NOT ${isOperationalSql("event_id")})`;
+
 /**
- * Ends up to `limit` deliveries that have been due since before `dueSince`. A probe or a replay of a delivery makes it due at
+ * Ends, at `now`, up to `limit` deliveries that have been due since before `dueSince`. A probe or a replay of a delivery makes it due at
  * another time, which counts from then on. Returns the status of each.
  */
 export async function endExpiredDeliveries(
   db: Database,
   destinationId: string,
-  dueSince: number,
-  limit: number,
+  { dueSince, now, limit }: { readonly dueSince: number; readonly now: number; readonly limit: number },
 ): Promise<EndedStatus[]> {
-  const result = await write(db, db.prepare(endExpiredSql).bind(destinationId, dueSince, limit));
-  return rowsOf(endedRow, result).map(({ status }) => status);
+  const { ended } = await writeAll(db, {
+    // Before they end.
+    noted: db.prepare(noteExpiredSql).bind(destinationId, dueSince, now),
+    ended: db.prepare(endExpiredSql).bind(destinationId, dueSince, limit),
+  });
+  return ended.rows.map((row) => endedRow.parse(row).status);
 }
