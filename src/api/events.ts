@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { type Delivery, isDeliveryOf } from "../domain/delivery.ts";
 import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
@@ -8,6 +9,7 @@ import { listDeliveries } from "../store/delivery-list.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
+import { narrowed, notItsOwn, ownDestinationOf } from "./destination-access.ts";
 import { worldOf } from "./idempotency.ts";
 import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
@@ -85,14 +87,18 @@ export function addEvents(api: OperatorApi, world: World): void {
       events: findEvent(DB, id),
       deliveries: deliveriesOfEvent(DB, id),
     });
+    const own = ownDestinationOf(c);
+    const seen = deliveries.rows.map(readDeliveryRow).filter((one) => own === null || isDeliveryOf(own, one));
+    if (own !== null && seen.length === 0) throw notItsOwn();
     const found = readEventDetail(existing(events.rows[0], "event"));
     const { body, isUnreadable } = found;
     const shown = show(eventDetail, {
       ...found,
+      state: own === null ? found.state : stateOf(seen),
       reconciled: isReconciled(found),
       payload: isUnreadable ? null : parseJsonLosslessly(body),
       bodyBase64: isUnreadable ? body : undefined,
-      deliveries: deliveries.rows.map(readDeliveryRow),
+      deliveries: seen,
     });
     return c.json(shown, 200);
   });
@@ -104,11 +110,17 @@ export function addEvents(api: OperatorApi, world: World): void {
   });
 
   api.openapi(deliveries, async (c) => {
-    const { status, destination_id: destinationId, cursor: before, limit } = c.req.valid("query");
+    const { status, destination_id, cursor: before, limit } = c.req.valid("query");
+    const destinationId = narrowed(c, destination_id);
     const { deliveries, next } = await listDeliveries(c.env.DB, { status, destinationId, before, limit });
     const data = deliveries.map((row) => show(listedDelivery, row));
     return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);
   });
+}
+
+/** The state of an event as the deliveries that a destination sees tell it. */
+function stateOf(deliveries: readonly Delivery[]): EventSummary["state"] {
+  return deliveries.some(({ status }) => status === "pending") ? "pending" : "settled";
 }
 
 function showEvent(row: EventSummary) {

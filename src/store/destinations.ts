@@ -5,6 +5,7 @@ import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
 import { flag, json, rowsOf } from "./rows.ts";
+import { deleteTokensOfDestination } from "./tokens.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
@@ -194,7 +195,11 @@ export function disableDestinations(db: Database, ids: readonly string[], now: n
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
-/** Deletes it and its counts. */
+/** Deletes it, its tokens and its counts. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
-  await writeAll(db, { destination: db.prepare(deleteSql).bind(id), counts: forgetRemovedDestinations(db) });
+  await writeAll(db, {
+    destination: db.prepare(deleteSql).bind(id),
+    tokens: deleteTokensOfDestination(db, id),
+    counts: forgetRemovedDestinations(db),
+  });
 }

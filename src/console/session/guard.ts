@@ -118,5 +118,5 @@ async function entrantOfIdentity(
 }
 
 function actorOf(email: string, { consoleFullAccess }: Config): Actor {
-  return { name: email, access: isNamed(email, consoleFullAccess) ? "full" : "read" };
+  return { name: email, access: isNamed(email, consoleFullAccess) ? "full" : "read", destinationId: null };
 }
