@@ -1,23 +1,23 @@
 import { z } from "@hono/zod-openapi";
-import { type Delivery, isDeliveryOf } from "../domain/delivery.ts";
 import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
 import { batchOf } from "../store/batch.ts";
-import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
+import { deliveriesOfEvent } from "../store/deliveries.ts";
 import { listDeliveries } from "../store/delivery-list.ts";
-import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
+import { type EventSummary, findEvent, listEvents } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
-import { narrowed, notItsOwn, ownDestinationOf } from "./destination-access.ts";
+import { narrowed } from "./destination-access.ts";
 import { worldOf } from "./idempotency.ts";
-import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
 import { deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
 import { exampleDestination } from "./schemas/destination.ts";
 import { event, eventDetail, exampleEvent, exampleEventDetail } from "./schemas/event.ts";
 import { eventReplayInput, replayedEvent } from "./schemas/replay.ts";
+import { readSeenEvent } from "./seen-event.ts";
 
 const list = defineRoute("get", "/api/events", {
   operationId: "listEvents",
@@ -87,18 +87,14 @@ export function addEvents(api: OperatorApi, world: World): void {
       events: findEvent(DB, id),
       deliveries: deliveriesOfEvent(DB, id),
     });
-    const own = ownDestinationOf(c);
-    const seen = deliveries.rows.map(readDeliveryRow).filter((one) => own === null || isDeliveryOf(own, one));
-    if (own !== null && seen.length === 0) throw notItsOwn();
-    const found = readEventDetail(existing(events.rows[0], "event"));
-    const { body, isUnreadable } = found;
+    const seen = await readSeenEvent(c, { event: events.rows[0], deliveries: deliveries.rows });
+    const { body, isUnreadable } = seen.event;
     const shown = show(eventDetail, {
-      ...found,
-      state: own === null ? found.state : stateOf(seen),
-      reconciled: isReconciled(found),
+      ...seen.event,
+      reconciled: isReconciled(seen.event),
       payload: isUnreadable ? null : parseJsonLosslessly(body),
       bodyBase64: isUnreadable ? body : undefined,
-      deliveries: seen,
+      deliveries: seen.deliveries,
     });
     return c.json(shown, 200);
   });
@@ -116,11 +112,6 @@ export function addEvents(api: OperatorApi, world: World): void {
     const data = deliveries.map((row) => show(listedDelivery, row));
     return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);
   });
-}
-
-/** The state of an event as the deliveries that a destination sees tell it. */
-function stateOf(deliveries: readonly Delivery[]): EventSummary["state"] {
-  return deliveries.some(({ status }) => status === "pending") ? "pending" : "settled";
 }
 
 function showEvent(row: EventSummary) {

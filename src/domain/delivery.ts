@@ -68,17 +68,6 @@ export function isEndedWithoutAttempt({ outcome }: { readonly outcome: string })
   return outcome === "filtered" || outcome === "removed";
 }
 
-/**
- * Whether a delivery makes an event a destination's own, which its token then shows and replays. One that ended because the event
- * no longer matched does not: the operator has taken such events from the destination.
- */
-export function isDeliveryOf(
-  id: string,
-  { destinationId, attempts }: Pick<Delivery, "destinationId" | "attempts">,
-): boolean {
-  return destinationId === id && attempts.at(-1)?.outcome !== "filtered";
-}
-
 /** The number of the attempt that comes next, 1-based: replays count on. */
 export function nextAttemptNumber({ attempts }: Pick<Delivery, "attempts">): number {
   return (attempts.at(-1)?.attempt ?? 0) + 1;

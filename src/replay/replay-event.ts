@@ -1,5 +1,6 @@
-import { type DeliveryKey, isDeliveryOf } from "../domain/delivery.ts";
+import type { DeliveryKey } from "../domain/delivery.ts";
 import { matches } from "../domain/destination.ts";
+import { isOwnEvent } from "../domain/own-event.ts";
 import { batchOf } from "../store/batch.ts";
 import type { Database } from "../store/database.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
@@ -9,8 +10,7 @@ import { findEvent, readEventDetail } from "../store/event-list.ts";
 /**
  * The deliveries that a replay of an event makes, or why there can be none. A named destination gets the event even if it has
  * it already. Otherwise all get it that match and do not have it. An event that awaits its first fan-out needs no replay, and
- * cannot be replayed to a destination that does not match. With `isOwnOnly` the named destination gets only what it had before,
- * or what matches it.
+ * cannot be replayed to a destination that does not match. With `isOwnOnly` the named destination gets only its own events (src/domain/own-event.ts).
  */
 export async function findReplayed(
   db: Database,
@@ -31,9 +31,7 @@ export async function findReplayed(
   if (named !== undefined) {
     const [destination] = await findDestinations(db, [named]);
     if (destination === undefined) return "unknown_destination";
-    if (isOwnOnly && !deliveries.some((one) => isDeliveryOf(named, one)) && !matches(destination, event)) {
-      return "not_its_own";
-    }
+    if (isOwnOnly && !isOwnEvent(destination, event, deliveries)) return "not_its_own";
     if (!event.isAwaitingFirstFanOut) return [toKey(named)];
     return matches(destination, event) ? [] : "too_early";
   }
