@@ -24,7 +24,7 @@ const as = (relay: TestRelay, token: string) => async (method: string, path: str
   return { status: response.status, text, body: isJson ? JSON.parse(text) : null };
 };
 
-async function tokenOf(relay: TestRelay, destinationId: string, name = "team"): Promise<{ id: string; token: string }> {
+async function tokenOf(relay: TestRelay, destinationId: string, name = "books"): Promise<{ id: string; token: string }> {
   const input = { name, access: "destination", destination_id: destinationId };
   const { status, body } = await relay.api("POST", "/api/tokens", input);
   expect(status).toBe(201);
@@ -142,7 +142,7 @@ describe("the token of a destination", () => {
     await relay.liveThrough(60);
     expect((await relay.api("GET", `/api/destinations/${theirs.id}`)).body).toEqual(before);
     expect(relay.destinations.at(other)).toHaveLength(received);
-    expect((await relay.api("GET", "/api/audit")).body.data.filter((one: any) => one.token === "team")).toEqual([]);
+    expect((await relay.api("GET", "/api/audit")).body.data.filter((one: any) => one.token === "books")).toEqual([]);
   });
 
   it("gets the same answer for an invalid request to what is not its own", async () => {
@@ -181,7 +181,7 @@ describe("the token of a destination", () => {
     const rotated = await call("POST", `/api/destinations/${mine.id}/rotate-secret`, { overlap_seconds: 60 });
     expect(rotated.body.secret).toMatch(/^whsec_/);
     const { data } = (await relay.api("GET", "/api/audit")).body;
-    const ofToken = data.filter(({ token }: any) => token === "team");
+    const ofToken = data.filter(({ token }: any) => token === "books");
     expect(ofToken.map(({ action }: any) => action).toSorted()).toEqual([
       "destination.secret_rotated",
       "destination.tested",
@@ -348,7 +348,7 @@ describe("a destination's token", () => {
   it("is created for a destination that exists, and listed with it", async () => {
     const { relay, mine } = await twoDestinations();
     expect((await relay.api("GET", "/api/tokens")).body.data).toMatchObject([
-      { name: "team", access: "destination", destination_id: mine.id },
+      { name: "books", access: "destination", destination_id: mine.id },
     ]);
   });
 
@@ -367,7 +367,7 @@ describe("a destination's token", () => {
     ],
   ])("is not created %s", async (_title, input, message) => {
     const relay = new TestRelay();
-    expect(await relay.api("POST", "/api/tokens", { name: "team", ...input })).toMatchObject({
+    expect(await relay.api("POST", "/api/tokens", { name: "books", ...input })).toMatchObject({
       status: 400,
       body: { code: "invalid_request", errors: [{ path: "destination_id", message }] },
     });

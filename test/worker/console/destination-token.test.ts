@@ -23,7 +23,7 @@ async function visitorOfOne() {
   await relay.send(event);
   await relay.send(otherEvent);
   await relay.runQueues();
-  const input = { name: "team", access: "destination", destination_id: mine.id };
+  const input = { name: "books", access: "destination", destination_id: mine.id };
   const { token } = (await relay.api("POST", "/api/tokens", input)).body;
   const visitor = await Visitor.loggedIn(relay, token);
   const page = `/console/destinations/${mine.id}`;
