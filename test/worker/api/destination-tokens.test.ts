@@ -24,7 +24,11 @@ const as = (relay: TestRelay, token: string) => async (method: string, path: str
   return { status: response.status, text, body: isJson ? JSON.parse(text) : null };
 };
 
-async function tokenOf(relay: TestRelay, destinationId: string, name = "books"): Promise<{ id: string; token: string }> {
+async function tokenOf(
+  relay: TestRelay,
+  destinationId: string,
+  name = "books",
+): Promise<{ id: string; token: string }> {
   const input = { name, access: "destination", destination_id: destinationId };
   const { status, body } = await relay.api("POST", "/api/tokens", input);
   expect(status).toBe(201);
