@@ -6,6 +6,7 @@ import { forgetAlerts } from "./alerts.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
 import { flag, json, rowsOf } from "./rows.ts";
+import { deleteTokensOfDestination } from "./tokens.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
@@ -197,10 +198,11 @@ export function disableDestinations(db: Database, ids: readonly string[], now: n
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
-/** Deletes it, its counts and what alerts have told of it. */
+/** Deletes it, its tokens, its counts and what alerts have told of it. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
   await writeAll(db, {
     destination: db.prepare(deleteSql).bind(id),
+    tokens: deleteTokensOfDestination(db, id),
     counts: forgetRemovedDestinations(db),
     alerts: forgetAlerts(db, id),
   });

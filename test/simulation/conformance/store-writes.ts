@@ -282,9 +282,11 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   forgetRemoved: (db) => forgetRemovedDestinations(db).run(),
   keepToken: async (db, chance) => {
     const id = pick(chance, ["t1", "t2"]);
+    const destinationId = pick(chance, [null, "d1", "nobody"]);
+    const access = destinationId === null ? "read" : "destination";
     await tokens.insertToken(
       db,
-      { id, name: pick(chance, ["n1", "n2"]), access: "read", createdAt: at(chance), lastUsedAt: null },
+      { id, name: pick(chance, ["n1", "n2"]), access, destinationId, createdAt: at(chance), lastUsedAt: null },
       // Two of one digest are an error, and a call that fails.
       pick(chance, ["x", "y"]),
     );
