@@ -214,7 +214,7 @@ async function endAllPending(db: Database, destinationId: string, now: number): 
 }
 
 /** The origin at which the operator reaches the relay. */
-function relayUrlOf({ req }: Pick<ActionContext, "req">): string {
+export function relayUrlOf({ req }: Pick<ActionContext, "req">): string {
   return new URL(req.url).origin;
 }
 
