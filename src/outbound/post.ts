@@ -7,6 +7,7 @@ import { logFailure } from "../platform/log.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
+import { TemplateFault } from "./format/fault.ts";
 import { renderEvent } from "./format/render.ts";
 import { signingSecrets } from "./secrets.ts";
 import { signatureHeaders } from "./sign.ts";
@@ -106,7 +107,7 @@ async function prepare(
   if (secrets === null) return UNDECRYPTABLE_SECRET;
 
   const rendered = await renderEvent(event, destination);
-  if (typeof rendered === "string") return rendered;
+  if (rendered instanceof TemplateFault) return `The template cannot be used for this event: ${rendered.message}.`;
   const { body, contentType, contentEncoding } = rendered;
   const headers: Record<string, string> = {
     ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), secrets)),

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Destination } from "../../domain/destination.ts";
 import { type Format, usualRate } from "../../domain/format.ts";
+import { TemplateFault } from "../../outbound/format/fault.ts";
 import { renderEvent } from "../../outbound/format/render.ts";
 import { sampleFor, sampleTypesFor } from "../../outbound/sample-events.ts";
 import type { World } from "../../platform/world.ts";
@@ -48,7 +49,7 @@ export async function checkTemplate(
   for (const type of sampleTypesFor({ types })) {
     const event = sampleFor({ organizations: null }, type, world);
     const rendered = await renderEvent(event, { format: "template", template, relayUrl: null });
-    if (typeof rendered === "string") throw templateFault(`is refused, tried with ${type}. ${rendered}`);
+    if (rendered instanceof TemplateFault) throw templateFault(`cannot be used for ${type}: ${rendered.message}`);
   }
 }
 

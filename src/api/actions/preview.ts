@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { type Destination, matches } from "../../domain/destination.ts";
 import type { RelayEvent } from "../../domain/event.ts";
+import { TemplateFault } from "../../outbound/format/fault.ts";
 import { renderEvent } from "../../outbound/format/render.ts";
 import { sampleFor, sampleTypesFor } from "../../outbound/sample-events.ts";
 import type { World } from "../../platform/world.ts";
@@ -10,11 +11,16 @@ import { newestEvents, readNewestEvent } from "../../store/newest-events.ts";
 import { tryDecodeUtf8 } from "../../platform/json.ts";
 import { type ActionContext, existing } from "../requests.ts";
 import { show } from "../responses.ts";
+import type { destinationChange } from "../schemas/destination.ts";
 import { preview, type previewInput } from "../schemas/preview.ts";
 import { changeFormat, checkTemplate } from "./destination-format.ts";
 import { existingDestination, relayUrlOf } from "./destinations.ts";
 
 export type Preview = z.input<typeof preview>;
+
+/** What an operator tries out; what is absent is as the destination has it. */
+type PreviewedOptions = z.output<typeof previewInput> &
+  Pick<z.output<typeof destinationChange>, "types" | "organizations">;
 
 /**
  * Says what a destination with other options would get of the newest events, and what one of them would look like. Nothing is
@@ -24,10 +30,12 @@ export async function previewDestination(
   c: ActionContext,
   world: World,
   id: string,
-  { event_id: eventId, ...asked }: z.output<typeof previewInput>,
+  { event_id: eventId, ...asked }: PreviewedOptions,
 ): Promise<Preview> {
   const present = await existingDestination(c, id);
-  const destination = { ...present, enabled: true, relayUrl: relayUrlOf(c), ...changeFormat(asked, present) };
+  const { types = present.types, organizations = present.organizations } = asked;
+  const formatted = { ...present, ...changeFormat(asked, present) };
+  const destination = { ...formatted, types, organizations, enabled: true, relayUrl: relayUrlOf(c) };
   await checkTemplate(asked.template, destination.types, world);
   const { DB } = c.env;
   const { newest, named } = await batchOf(DB, {
@@ -64,8 +72,9 @@ async function render(example: RelayEvent | null, destination: Destination, worl
   const event = example ?? sampleFor(destination, type, world);
   const rendered = await renderEvent(event, destination);
   const shown = { eventId: event.id, type: event.type, sample: example === null };
-  if (typeof rendered === "string")
-    return { ...shown, contentType: null, body: null, bodyBase64: undefined, fault: rendered };
+  if (rendered instanceof TemplateFault) {
+    return { ...shown, contentType: null, body: null, bodyBase64: undefined, fault: rendered.message };
+  }
   const { contentType, body } = rendered;
   const text = tryDecodeUtf8(body);
   const bodyBase64 = text === undefined ? body.toBase64() : undefined;

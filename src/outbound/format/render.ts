@@ -9,11 +9,11 @@ export interface RenderedEvent {
   readonly body: Uint8Array;
 }
 
-/** An event in the format of a destination; or a sentence that says why its template gives nothing to send. */
+/** An event in the format of a destination; or why its template gives nothing to send. */
 export async function renderEvent(
   event: RelayEvent,
   { format, template, relayUrl }: Pick<Destination, "format" | "template" | "relayUrl">,
-): Promise<RenderedEvent | string> {
+): Promise<RenderedEvent | TemplateFault> {
   if (format === "qonto") {
     const { contentType, contentEncoding } = event;
     return { contentType, contentEncoding, body: bodyBytes(event) };
@@ -24,7 +24,7 @@ export async function renderEvent(
     const { contentType, text } = renderText(event, { format, template, relayUrl });
     return { contentType, contentEncoding: null, body: new TextEncoder().encode(text) };
   } catch (error) {
-    if (error instanceof TemplateFault) return `The template cannot be used for this event. ${error.message}.`;
+    if (error instanceof TemplateFault) return error;
     throw error;
   }
 }

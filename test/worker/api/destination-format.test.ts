@@ -87,9 +87,7 @@ describe("the format of a destination", () => {
       template,
     });
     expect(await create(relay, { format: "template", template })).toEqual(
-      templateErrors(
-        expect.stringMatching(/^is refused, tried with v1\/accounts\. .* line 2, column 18: no JSON at ‘}’\.$/),
-      ),
+      templateErrors(expect.stringMatching(/^cannot be used for v1\/accounts: line 2, column 18: no JSON at ‘}’$/)),
     );
     expect(await create(relay, { format: "template", template: '{"a": "{{type}"}' })).toEqual(
       templateErrors(expect.stringContaining("line 1, column 17: unclosed tag")),
@@ -194,7 +192,7 @@ describe("an event of which a template makes no JSON", () => {
         {
           outcome: "refused",
           status: null,
-          response_excerpt: "The template cannot be used for this event. line 1, column 27: no JSON at ‘}’.",
+          response_excerpt: "The template cannot be used for this event: line 1, column 27: no JSON at ‘}’.",
         },
       ],
     });

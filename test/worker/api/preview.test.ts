@@ -97,7 +97,7 @@ describe("a preview", () => {
       event_id: lacking.id,
       body: null,
       content_type: null,
-      fault: "The template cannot be used for this event. line 1, column 17: no JSON at ‘,]’.",
+      fault: "line 1, column 17: no JSON at ‘,]’",
     });
   });
 

@@ -3,6 +3,7 @@ import { eventAddress } from "../../../../src/console/addresses.ts";
 import type { RelayEvent } from "../../../../src/domain/event.ts";
 import type { Format } from "../../../../src/domain/format.ts";
 import { operationalEvent, operationalSamples } from "../../../../src/domain/operational-event.ts";
+import { TemplateFault } from "../../../../src/outbound/format/fault.ts";
 import { renderEvent } from "../../../../src/outbound/format/render.ts";
 import { readEventText, unreadableEvent } from "../../../../src/qonto/read-event.ts";
 import { sampleTypes, sourceOfType } from "../../../../src/qonto/sample-event.ts";
@@ -20,7 +21,7 @@ function eventOf(body: string | object, source: "business" | "onboarding" = "bus
 
 async function render(event: RelayEvent, format: Format, relayUrl: string | null = RELAY) {
   const rendered = await renderEvent(event, { format, template: null, relayUrl });
-  if (typeof rendered === "string") throw new Error(rendered);
+  if (rendered instanceof TemplateFault) throw rendered;
   return { ...rendered, text: new TextDecoder().decode(rendered.body) };
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RelayEvent } from "../../../../src/domain/event.ts";
+import { TemplateFault } from "../../../../src/outbound/format/fault.ts";
 import { renderEvent } from "../../../../src/outbound/format/render.ts";
 import { readEventText, unreadableEvent } from "../../../../src/qonto/read-event.ts";
 import { sampleTypes, sourceOfType } from "../../../../src/qonto/sample-event.ts";
@@ -14,10 +15,10 @@ function eventOf(body: string | object): RelayEvent {
   return event;
 }
 
-/** What a template makes of an event; or the sentence that refuses it. */
+/** What a template makes of an event; or why it is refused. */
 async function render(template: string, event: RelayEvent, relayUrl: string | null = null): Promise<string> {
   const rendered = await renderEvent(event, { format: "template", template, relayUrl });
-  return typeof rendered === "string" ? rendered : new TextDecoder().decode(rendered.body);
+  return rendered instanceof TemplateFault ? `refused: ${rendered.message}` : new TextDecoder().decode(rendered.body);
 }
 
 const withData = (data: object) => eventOf({ id: "e1", type: "v1/transactions", data });
@@ -104,7 +105,7 @@ describe("a template", () => {
 });
 
 describe("a template is refused", () => {
-  const refused = (clause: string) => `The template cannot be used for this event. ${clause}.`;
+  const refused = (clause: string) => `refused: ${clause}`;
 
   it.each([
     ['{"a": {{data.none}}, "b": 1}', 'line 1, column 20: no JSON at ‘, "b": 1}’'],
