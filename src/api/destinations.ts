@@ -12,6 +12,7 @@ import {
   showDestination,
   testDestination,
 } from "./actions/destinations.ts";
+import { previewDestination } from "./actions/preview.ts";
 import { replayDestination } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
 import { notItsOwn, ownDestinationOf } from "./destination-access.ts";
@@ -31,6 +32,7 @@ import {
   secretRotationInput,
   testResult,
 } from "./schemas/destination.ts";
+import { examplePreview, examplePreviewInput, preview, previewInput } from "./schemas/preview.ts";
 import { destinationReplayInput, exampleReplay, replay, startedReplay } from "./schemas/replay.ts";
 
 const tag = "Destinations";
@@ -107,6 +109,14 @@ const test = defineRoute("post", "/api/destinations/{id}/test", {
   },
 });
 
+const previewing = defineRoute("post", "/api/destinations/{id}/preview", {
+  operationId: "previewDestination",
+  tag,
+  summary: "Show what a destination would get of the newest events with other options; nothing is changed or sent",
+  body: { schema: previewInput, example: examplePreviewInput, isOptional: true },
+  answers: { 200: json(preview, "What would be sent, and one event as it would look", examplePreview) },
+});
+
 const replaying = defineRoute("post", "/api/destinations/{id}/replay", {
   operationId: "replayDestination",
   tag,
@@ -169,6 +179,10 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
 
   api.openapi(test, async (c) =>
     c.json(show(testResult, await testDestination(c, world, c.req.valid("param").id)), 200),
+  );
+
+  api.openapi(previewing, async (c) =>
+    c.json(await previewDestination(c, world, c.req.valid("param").id, c.req.valid("json")), 200),
   );
 
   api.openapi(replaying, async (c) => {

@@ -38,6 +38,7 @@ export interface OperatorEnv {
 /** A request that was let in, by the API or by the console: who acts, and on what. */
 export interface ActionContext {
   readonly env: Env;
+  readonly req: { readonly url: string };
   get(key: "caller"): Actor | undefined;
 }
 

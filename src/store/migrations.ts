@@ -8,6 +8,7 @@ export const expectedMigrations: readonly string[] = [
   "0004_destination_features.sql",
   "0005_destination_tokens.sql",
   "0006_operational_events.sql",
+  "0007_relay_url.sql",
 ];
 
 /** The table in which wrangler keeps what it has applied, so that a database may be migrated by either. */

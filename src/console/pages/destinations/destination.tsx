@@ -42,6 +42,7 @@ import { answerInWords } from "../../words.ts";
 import { Deliveries, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
 import { Diagnosis } from "./diagnosis.tsx";
+import { formatNames } from "./format-fields.tsx";
 import { ReplayForm, Replays } from "./replay.tsx";
 
 const HOUR_MS = 3_600_000;
@@ -251,7 +252,8 @@ function ActionBar({ destination: { id, enabled } }: { readonly destination: Des
 }
 
 function Settings({ destination }: { readonly destination: DestinationReport }) {
-  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
+  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond, format, template } =
+    destination;
   const own = useOwnDestination();
   return (
     <Section id="settings" title="Settings">
@@ -263,6 +265,8 @@ function Settings({ destination }: { readonly destination: DestinationReport }) 
           "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
+          Format: formatNames[format],
+          Template: template === null ? null : <pre>{template}</pre>,
           Secrets: <Secrets destination={destination} />,
           Added: <Time at={destination.createdAt} />,
           Changed: (
