@@ -7,11 +7,12 @@ export type Schema = Readonly<Record<string, unknown>>;
 
 /**
  * The schema of an event's body, made from the envelope of its source and, for `data`, from the catalogue's rules and the sample.
- * It is open, because Qonto's catalogue grows: objects may have more fields, and nothing is required but what every event has.
+ * It is open, because Qonto's catalogue grows: nothing is required but what every event has, and by default an object may have
+ * more fields. To say so by `additionalProperties` would keep TypeScript from telling events of a union by their type.
  */
 export function schemaOf({ type, source, description, example }: EventType): Schema {
   const { properties, required } = envelopes[source](type, example["data"]);
-  return { title: type, description, ...openObject(properties, required) };
+  return { title: type, description, ...objectOf(properties, required) };
 }
 
 interface Fields {
@@ -77,7 +78,7 @@ function resource(type: string, sample: Readonly<Record<string, unknown>>): Sche
     "The resource as Qonto documents it. Any field that is not required may be absent or null. An amount may be a number or a text. Qonto adds fields.";
   // Where another field names the resource, what Qonto's API lists may have `id` instead.
   const required = ["event", "id"].filter((name) => name in sample && (name === "event" || name === resourceId));
-  return { description, ...openObject(Object.fromEntries(fields), required) };
+  return { description, ...objectOf(Object.fromEntries(fields), required) };
 }
 
 /** `data` of an operational event: the relay itself writes each field. Only a name may be null. */
@@ -86,7 +87,7 @@ function facts(sample: Readonly<Record<string, unknown>>): Schema {
     const kind = typeof value === "number" ? { type: "number" } : kindOf(value);
     return [name, name.endsWith("_name") ? orNull(kind) : kind];
   });
-  return openObject(Object.fromEntries(fields), Object.keys(sample));
+  return objectOf(Object.fromEntries(fields), Object.keys(sample));
 }
 
 /** Names of changes are documented but not closed: Qonto adds some. */
@@ -103,7 +104,7 @@ function kindOf(value: unknown): Schema {
       const isMoney = "currency" in value && ["value", "amount"].includes(name) && !isObject(inner);
       return [name, orNull(isMoney ? amount : kindOf(inner))];
     });
-    return openObject(Object.fromEntries(fields), []);
+    return objectOf(Object.fromEntries(fields), []);
   }
   if (typeof value === "boolean") return { type: "boolean" };
   return isAmount(value) ? amount : { type: "string" };
@@ -123,11 +124,10 @@ function text(description: string): Schema {
   return { type: "string", description };
 }
 
-function openObject(properties: Fields["properties"], required: Fields["required"]): Schema {
+function objectOf(properties: Fields["properties"], required: Fields["required"]): Schema {
   return {
     type: "object",
     properties,
     ...(required.length === 0 ? {} : { required }),
-    additionalProperties: true,
   };
 }

@@ -26,7 +26,6 @@ export const exampleEventTypeList = {
         type: "object",
         properties: { id: { type: "string" }, event_type: { const: "registrations.pending" } },
         required: ["id", "event_type"],
-        additionalProperties: true,
       },
       example: { id: "75341dcb-0376-474d-97d7-d2c03ff39700", event_type: "registrations.pending" },
     },

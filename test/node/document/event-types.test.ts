@@ -44,8 +44,11 @@ const { webhooks, components } = z
 
 const nameIn = ({ $ref }: { $ref: string }) => $ref.split("/").at(-1) ?? "";
 
+const ajv = new Ajv2020({ strict: true, strictTypes: false, formats: { "date-time": true } });
+
+/** It compiles each schema once. */
 function faultsOf(schema: object, value: unknown): unknown {
-  const validate = new Ajv2020({ strict: true, strictTypes: false, formats: { "date-time": true } }).compile(schema);
+  const validate = ajv.compile(schema);
   validate(value);
   return validate.errors;
 }
