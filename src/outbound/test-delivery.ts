@@ -33,8 +33,8 @@ function testEvent(destination: Destination, world: World): RelayEvent {
 }
 
 /** The first sample that matches the destination, or else the most common type. */
-function typeFor({ types }: Destination): SampleType | OperationalType {
-  const asking = { enabled: true, types, organizations: null };
+function typeFor(destination: Destination): SampleType | OperationalType {
+  const asking = { ...destination, enabled: true, organizations: null };
   const samples = [...sampleTypes, ...operationalTypes];
   return samples.find((type) => matches(asking, { type, organizationId: null })) ?? "v1/transactions";
 }

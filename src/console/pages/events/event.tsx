@@ -13,7 +13,7 @@ import { isOffered } from "../../destination-pages.ts";
 import { type Done, redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
 import { showPage, useOwnDestination } from "../../show-page.tsx";
-import { destinationName } from "../../ui/destination.tsx";
+import { destinationName } from "../../../domain/destination-name.ts";
 import { Button, CopyButton, Form, Press, Select } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page, Section } from "../../ui/layout.tsx";
