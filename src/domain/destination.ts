@@ -54,8 +54,11 @@ export interface Destination {
  */
 export function matches(
   { id, enabled, types, organizations }: Pick<Destination, "id" | "enabled" | "types" | "organizations">,
-  { type, organizationId, resourceId }: Pick<RelayEvent, "type" | "organizationId"> &
-    Partial<Pick<RelayEvent, "resourceId">>,
+  {
+    type,
+    organizationId,
+    resourceId,
+  }: Pick<RelayEvent, "type" | "organizationId"> & Partial<Pick<RelayEvent, "resourceId">>,
 ): boolean {
   const isOperational = isOperationalType(type);
   const patterns = isOperational ? types.filter(isOperationalType) : types;

@@ -165,7 +165,8 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     }
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
-  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), { dueSince: at(chance), now: at(chance), limit: 2 }),
+  endExpired: (db, chance) =>
+    drain.endExpiredDeliveries(db, pick(chance, destinationIds), { dueSince: at(chance), now: at(chance), limit: 2 }),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endFiltered: (db, chance) => endFilteredDeliveries(db, pick(chance, destinationIds), at(chance)),
