@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../../src/platform/timeout.ts";
+import { connectionHealthSql } from "../../../src/store/connection-health.ts";
 import { connectDirectly, qontoApplication } from "../support/connected-relay.ts";
 import { never } from "../support/database.ts";
 import { ENCRYPTION_KEY, TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -459,7 +460,7 @@ it("a Date of Qonto's that is a day wrong harms nothing", async () => {
   expect(tokenRequests(relay)).toBe(1);
 });
 
-it("without an application of Qonto's the cron asks D1 nothing about connections", async () => {
+it("without an application of Qonto's the cron asks D1 about connections for the health alone", async () => {
   const relay = new TestRelay(qontoApplication);
   await connectDirectly(relay);
   const { QONTO_CLIENT_ID: _id, QONTO_CLIENT_SECRET: _secret, ...without } = relay.env;
@@ -471,7 +472,7 @@ it("without an application of Qonto's the cron asks D1 nothing about connections
   });
   await relay.runCron();
   expect(asked.length).toBeGreaterThan(5);
-  expect(asked.filter((sql) => sql.includes("FROM connections"))).toEqual([]);
+  expect(asked.filter((sql) => sql.includes("FROM connections"))).toEqual([connectionHealthSql]);
 });
 
 it("tokens that no key decrypts are kept, and say what to do", async () => {

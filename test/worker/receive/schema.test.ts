@@ -126,7 +126,7 @@ describe("the migrations are read", () => {
     await relay.send(makePayload("v1/cards"));
     await relay.send(makePayload("v1/cards"));
     await relay.send("no json");
-    expect(calls.map((statements) => statements.length)).toEqual([2, 1, 3]);
+    expect(calls.map((statements) => statements.length)).toEqual([2, 1, 4]);
     expect(calls.flat().filter((sql) => sql.includes("d1_migrations"))).toHaveLength(1);
   });
 
