@@ -8,19 +8,20 @@ const SEND_TIMEOUT_MS = 1_000;
 
 /**
  * Sends the messages of events whose transaction is through, so that their first attempts need not wait for the recovery scan.
- * At most 2,000 events, of which D1 has the bodies. Never throws.
+ * At most 2,000 events, of which D1 has the bodies. Never throws. `unit`: of the log line, when it fails.
  */
 export async function announceEvents(
   env: Pick<Env, "EVENTS">,
   events: readonly QueuedEvent[],
   timers: Timers,
+  unit: "connection" | "cron" = "connection",
 ): Promise<void> {
   if (events.length === 0) return;
   const sending = env.EVENTS.sendBatch(pack(events.map(measure)).map((body) => ({ body })));
   const sent = await withTimeout(sending, SEND_TIMEOUT_MS, timers);
   if (sent.state === "done") return;
   const error = sent.state === "failed" ? sent.error : new Error("The queue does not answer");
-  logFailure("connection", error, { message: "event.send_failed", event_ids: events.map(({ id }) => id) });
+  logFailure(unit, error, { message: "event.send_failed", event_ids: events.map(({ id }) => id) });
 }
 
 /** The same for an operational event. */

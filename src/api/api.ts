@@ -1,5 +1,4 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { etag } from "hono/etag";
 import type { Counters } from "../domain/counters.ts";
 import type { BodyFault } from "../platform/read-body.ts";
 import type { World } from "../platform/world.ts";
@@ -9,12 +8,14 @@ import { addConnections } from "./connections.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDestinations } from "./destinations.ts";
 import { addDiagnostics } from "./diagnostics.ts";
+import { addEventTypes } from "./event-types.ts";
 import { addEvents } from "./events.ts";
 import { addHealth } from "./health.ts";
 import { honourIdempotencyKeys } from "./idempotency.ts";
 import { addLedger } from "./ledger.ts";
 import { addMetrics } from "./metrics.ts";
 import { addOrganizations } from "./organizations.ts";
+import { servePublicText } from "./public-text.ts";
 import { addQuarantine } from "./quarantine.ts";
 import { refuse } from "./refusals.ts";
 import { addRegistrations } from "./registrations.ts";
@@ -27,6 +28,7 @@ import {
   refuseInvalid,
 } from "./requests.ts";
 import { addTokens } from "./tokens.ts";
+import { describeDeliveries, registerDeliveries } from "./webhooks.ts";
 
 /** Many times what any operation needs. */
 const MAX_BODY_BYTES = 262_144;
@@ -34,6 +36,7 @@ const MAX_BODY_BYTES = 262_144;
 /** The operator's API. The schemas that check its requests also write its document. */
 export function operatorApi(world: World, counters: Counters): OperatorApi {
   const api: OperatorApi = new OpenAPIHono<OperatorEnv>({ defaultHook: refuseInvalid });
+  addEventTypes(api);
   const guards = [logRequest(world), authenticate(world)] as const;
   api.use("/api/*", ...guards);
   api.use("/metrics", ...guards);
@@ -61,13 +64,12 @@ function refuseBody(fault: BodyFault): never {
     : refuse("body_timeout");
 }
 
-/** `GET /openapi.json`, written once by each isolate. */
+/** `GET /openapi.json`: the operations, and what a destination receives. */
 function addDocument(api: OperatorApi): void {
   api.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
   const info = { title: "Qonto relay, operator's API", version: "1" };
-  let text: string | undefined;
-  api.get("/openapi.json", etag(), (c) => {
-    text ??= JSON.stringify(api.getOpenAPI31Document({ openapi: "3.1.0", info }));
-    return c.body(text, 200, { "content-type": "application/json" });
+  servePublicText(api, "/openapi.json", () => {
+    registerDeliveries(api);
+    return JSON.stringify({ ...api.getOpenAPI31Document({ openapi: "3.1.0", info }), ...describeDeliveries() });
   });
 }

@@ -15,6 +15,7 @@ import {
 import { previewDestination } from "./actions/preview.ts";
 import { replayDestination } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
+import { notItsOwn, ownDestinationOf } from "./destination-access.ts";
 import { worldOf } from "./idempotency.ts";
 import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
@@ -144,7 +145,12 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
 
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const rows = await listDestinations(c.env.DB, cursor?.id ?? "", limit + 1);
+    const own = ownDestinationOf(c);
+    const after = cursor?.id ?? "";
+    const rows =
+      own === null
+        ? await listDestinations(c.env.DB, after, limit + 1)
+        : [await existingDestination(c, own)].filter(({ id }) => id > after);
     const showOne = (row: DestinationReport) => showDestination(row, world.now());
     return c.json(toPage(rows, limit, { show: showOne, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
   });
@@ -187,7 +193,10 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
   });
 
   api.openapi(replayDetail, async (c) => {
-    const found = existing(await findReplay(c.env.DB, c.req.valid("param").id), "replay");
+    const own = ownDestinationOf(c);
+    const replayed = await findReplay(c.env.DB, c.req.valid("param").id);
+    if (own !== null && replayed?.destinationId !== own) throw notItsOwn();
+    const found = existing(replayed, "replay");
     return c.json(show(replay, { ...found, reachedAt: found.reached.receivedAt }), 200);
   });
 }

@@ -1,8 +1,9 @@
 import type { Env } from "../env.ts";
+import type { Health } from "../domain/health.ts";
+import { judgeHealth } from "../health/judge-health.ts";
 import { sleep } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { defineRoute } from "./define-route.ts";
-import { type Health, judgeHealth } from "./judge-health.ts";
 import type { OperatorApi } from "./requests.ts";
 import { json } from "./responses.ts";
 import { exampleDegradedHealth, exampleHealth, health } from "./schemas/health.ts";

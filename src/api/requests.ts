@@ -15,6 +15,8 @@ export interface Actor {
   /** For the audit trail and the log: the token's name, or the e-mail address of a person whom Cloudflare Access let in. */
   readonly name: string;
   readonly access: Access;
+  /** The destination that the access ends at; null unless it is that of a destination. */
+  readonly destinationId: string | null;
 }
 
 /** The bearer of a token. */

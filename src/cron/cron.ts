@@ -10,6 +10,7 @@ import { keepLedger } from "./keep-ledger.ts";
 import { drainOverdueDestinations, endExpired, resumeReplays } from "./pending-deliveries.ts";
 import { recoverEvents } from "./recover-events.ts";
 import { reencryptSecrets } from "./reencrypt-secrets.ts";
+import { tellAlerts } from "./tell-alerts.ts";
 
 const tasks: Readonly<Record<string, CronTask>> = {
   "recover-events": recoverEvents,
@@ -26,6 +27,8 @@ const tasks: Readonly<Record<string, CronTask>> = {
     return {};
   },
   "note-the-run": noteTheRun,
+  // Behind it, because health looks at the last run.
+  "tell-alerts": tellAlerts,
 };
 
 const MAX_SETTLED = 500;

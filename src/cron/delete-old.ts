@@ -70,6 +70,6 @@ async function deleteAgedEvents(db: Database, cutOff: CutOff, now: number, hasTi
       [after, beganAt] = [0, now];
     }
   }
-  await writeCronState(db, { retention_from: after, retention_began_at: beganAt });
+  await writeCronState(db, { retention_from: after, retention_began_at: beganAt }, cronState);
   return deleted;
 }

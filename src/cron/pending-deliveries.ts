@@ -33,7 +33,7 @@ export async function endExpired({ env, world, counters }: CronRun): Promise<{ e
   for (const { id, circuitOpenedAt, retryScheduleSeconds } of await destinationsWithOpenCircuit(env.DB)) {
     const dueSince = now - lifetimeSeconds(retryScheduleSeconds) * 1000;
     if (circuitOpenedAt === null || circuitOpenedAt > dueSince) continue;
-    const statuses = await endExpiredDeliveries(env.DB, id, dueSince, MAX_ENDED_OF_EACH);
+    const statuses = await endExpiredDeliveries(env.DB, id, { dueSince, now, limit: MAX_ENDED_OF_EACH });
     for (const status of statuses) {
       counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
     }

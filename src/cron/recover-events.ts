@@ -40,12 +40,13 @@ export async function recoverEvents({ env, world }: CronRun) {
   const oldestAt = knownAt > 0 ? knownAt : (oldest?.receivedAt ?? 0);
   const newlyUndispatchedFrom = oldest === undefined ? reached : oldest.seq - 1;
   const undispatchedFrom = knownAt > 0 ? (cronState.get("undispatched_from") ?? 0) : newlyUndispatchedFrom;
-  await writeCronState(env.DB, {
+  const next = {
     oldest_undispatched_at: oldestAt,
     undispatched_from: undispatchedFrom,
     recovery_scan_continues: scanned.isCutShort ? 1 : 0,
     recovery_scan_from: scanned.isCutShort ? reached : undispatchedFrom,
-  });
+  };
+  await writeCronState(env.DB, next, cronState);
   return { scanned_events: scanned.events.length, requeued_events: lost.length };
 }
 

@@ -2,7 +2,9 @@ import { type Attempt, type Delivery, nextAttemptNumber } from "../domain/delive
 import type { Destination } from "../domain/destination.ts";
 import { asksForLess } from "../domain/hold.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import type { ShownVersion } from "../domain/version.ts";
 import { NoRequestLeft, type PostContext, post } from "../outbound/post.ts";
+import { versionHeaders } from "../outbound/version-headers.ts";
 import { logFailure } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import { FairShare } from "./fair-share.ts";
@@ -12,6 +14,8 @@ export interface Job {
   readonly event: RelayEvent;
   readonly destination: Destination;
   readonly delivery: Delivery;
+  /** The version of a resource that the event shows; null: it is about none. */
+  readonly shown: ShownVersion | null;
 }
 
 export type AttemptedJob = Job & { readonly state: "attempted"; readonly attempt: Attempt };
@@ -98,9 +102,9 @@ function attemptWaitMs({ isIsolated, isFailing, hasSucceeded }: Destination): nu
 
 /** The attempt is deferred when the invocation may make no more requests: another invocation makes it. */
 async function makeAttempt(job: Job, context: PostContext): Promise<JobResult> {
-  const { event, destination, delivery } = job;
+  const { event, destination, delivery, shown } = job;
   try {
-    const attempt = await post(event, destination, nextAttemptNumber(delivery), context);
+    const attempt = await post(event, destination, nextAttemptNumber(delivery), context, versionHeaders(shown));
     return { ...job, state: "attempted", attempt };
   } catch (error) {
     if (!(error instanceof NoRequestLeft)) throw error;

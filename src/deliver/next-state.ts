@@ -3,6 +3,7 @@ import { afterAttempt, defer } from "../domain/delivery-progress.ts";
 import { slowDelayMs } from "../domain/destination.ts";
 import { holdOf } from "../domain/hold.ts";
 import { lateAttemptLease } from "../domain/lease.ts";
+import { isOperational } from "../domain/operational-event.ts";
 import type { World } from "../platform/world.ts";
 import type { AttemptedJob, DeferredJob, Job } from "./attempt-all.ts";
 import type { DrainRequest } from "./drain-messages.ts";
@@ -12,6 +13,8 @@ export interface NextState {
   readonly deliveries: readonly Delivery[];
   /** The end of the longest hold that each destination asked for, by its id, Unix milliseconds. */
   readonly holds: ReadonlyMap<string, number>;
+  /** Ids of the destinations of which a delivery is dead. That of an operational event makes no other such event. */
+  readonly withDead: ReadonlySet<string>;
   /** One for each pending delivery at its own time, and one at the end of each hold for all that the hold defers. */
   readonly drains: readonly DrainRequest[];
 }
@@ -26,11 +29,13 @@ export function nextState(
 ): NextState {
   const deliveries: Delivery[] = [];
   const holds = new Map<string, number>();
+  const withDead = new Set<string>();
   const drains: DrainRequest[] = [];
   for (const { delivery, attempt, destination } of attempted) {
     const after = afterAttempt(delivery, attempt, destination.retryScheduleSeconds, { now, random: random() });
     const heldUntil = holdOf(attempt, after.nextAttemptAt, now);
     deliveries.push(after);
+    if (after.status === "dead" && !isOperational({ id: after.eventId })) withDead.add(destination.id);
     if (after.nextAttemptAt !== null) drains.push({ destinationId: destination.id, at: after.nextAttemptAt });
     if (heldUntil !== null) holds.set(destination.id, Math.max(heldUntil, holds.get(destination.id) ?? 0));
   }
@@ -42,7 +47,7 @@ export function nextState(
     if (!staysOnHold) drains.push({ destinationId: destination.id, at: now + delayMs });
   }
   for (const [destinationId, at] of holds) drains.push({ destinationId, at });
-  return { deliveries, holds, drains };
+  return { deliveries, holds, withDead, drains };
 }
 
 /** The delivery as it is written while its late attempt is in flight. Nothing if a drain's claim covers that time already. */

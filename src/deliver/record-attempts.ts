@@ -32,7 +32,7 @@ export async function recordAttempts(
   const deliveries = [...next.deliveries, ...late.flatMap((job) => pendingWhileLate(job, now))];
   // Statements for the transaction that records the deliveries.
   const also = {
-    health: recordHealth(env.DB, attempted, next.holds, now),
+    health: recordHealth(env.DB, attempted, next, now),
     disabled: disableDestinations(env.DB, idsOf(attempted.filter(isGone)), now),
     slow: late.length === 0 ? [] : markSlow(env.DB, idsOf(late)),
   };

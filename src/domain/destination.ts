@@ -48,17 +48,23 @@ export interface Destination {
 
 /**
  * Whether an event matches a destination, which is then to get it. An operational event matches by a pattern of operational
- * types alone, and one of no organization matches whatever the organizations. `matchesSql` in src/store/matches.ts says the
+ * types alone, and one of no organization matches whatever the organizations. One about a destination is for the others: its
+ * own failure would reach it late, or make another failure to tell of. `matchesSql` in src/store/matches.ts says the
  * same in SQL, and test/worker/store/matches.test.ts compares the two.
  */
 export function matches(
-  { enabled, types, organizations }: Pick<Destination, "enabled" | "types" | "organizations">,
-  { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
+  { id, enabled, types, organizations }: Pick<Destination, "id" | "enabled" | "types" | "organizations">,
+  {
+    type,
+    organizationId,
+    resourceId,
+  }: Pick<RelayEvent, "type" | "organizationId"> & Partial<Pick<RelayEvent, "resourceId">>,
 ): boolean {
   const isOperational = isOperationalType(type);
   const patterns = isOperational ? types.filter(isOperationalType) : types;
   return (
     enabled &&
+    resourceId !== id &&
     ((types.length === 0 && !isOperational) || patterns.some((pattern) => matchesPattern(pattern, type))) &&
     (organizations === null || (organizationId === null ? isOperational : organizations.includes(organizationId)))
   );

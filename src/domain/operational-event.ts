@@ -13,6 +13,13 @@ interface AboutConnection {
   readonly organization_name: string | null;
 }
 
+/** The same of a destination. */
+interface AboutDestination {
+  readonly destination_id: string;
+  /** Its description, or else its host. */
+  readonly destination_name: string;
+}
+
 /** The `data` of each type. Times are ISO 8601 in UTC. */
 export interface OperationalData {
   /** The relay can ask Qonto's API for nothing more until an operator connects the organization again. */
@@ -31,6 +38,26 @@ export interface OperationalData {
   };
   /** No webhook of the organization has come for unusually long. */
   readonly "relay.source.silent": AboutConnection & { readonly last_event_at: string };
+  /** A destination has failed for some minutes, or its circuit is open. */
+  readonly "relay.destination.failing": AboutDestination & {
+    readonly failing_since: string;
+    readonly consecutive_failures: number;
+  };
+  /** It does not fail any more. */
+  readonly "relay.destination.recovered": AboutDestination & { readonly failing_since: string };
+  /** It answered 410, and gets no more events until an operator enables it. */
+  readonly "relay.destination.disabled": AboutDestination & { readonly disabled_at: string };
+  /** Deliveries to a destination ended without success. How many of its deliveries are dead by now: a thousand at most. */
+  readonly "relay.delivery.dead": AboutDestination & {
+    readonly dead_deliveries: number;
+    readonly last_dead_at: string;
+  };
+  /** The quarantine has got something. How much waits there by now. */
+  readonly "relay.quarantine.received": { readonly quarantined_events: number };
+  /** Checks of `/health` are degraded that were not, or not told. `checks` names all that are; `detail` is what they say. */
+  readonly "relay.health.degraded": { readonly checks: readonly string[]; readonly detail: string };
+  /** None is degraded any more; `checks` names those that were told. */
+  readonly "relay.health.ok": { readonly checks: readonly string[] };
 }
 
 export type OperationalType = keyof OperationalData;
@@ -64,11 +91,14 @@ export function operationalEvent<Type extends OperationalType>(
   {
     transition,
     organizationId,
+    destinationId = null,
     at,
     data,
   }: {
     readonly transition: string;
     readonly organizationId: string | null;
+    /** Of the destination that it is about, and that does not get it (`matches` in destination.ts). */
+    readonly destinationId?: string | null;
     readonly at: number;
     readonly data: OperationalData[Type];
   },
@@ -83,7 +113,7 @@ export function operationalEvent<Type extends OperationalType>(
     type,
     event: null,
     organizationId,
-    resourceId: null,
+    resourceId: destinationId,
     createdAt,
     receivedAt: at,
     contentType: "application/json",
@@ -92,6 +122,8 @@ export function operationalEvent<Type extends OperationalType>(
     body: JSON.stringify({ id, type, ...organization, created_at: createdAt, data }),
   };
 }
+
+const sampleDestination = { destination_id: "dst_019a935f7400c4d5e6f708192a3b", destination_name: "Accounting" };
 
 const sampleConnection = { connection_id: "con_019a935f7400a1b2c3d4e5f60718", organization_name: "Example SAS" };
 
@@ -111,6 +143,20 @@ export const operationalSamples: OperationalData = {
     drifted: 3,
   },
   "relay.source.silent": { ...sampleConnection, last_event_at: "2026-11-24T06:00:00Z" },
+  "relay.destination.failing": {
+    ...sampleDestination,
+    failing_since: "2026-11-24T09:48:12Z",
+    consecutive_failures: 14,
+  },
+  "relay.destination.recovered": { ...sampleDestination, failing_since: "2026-11-24T09:48:12Z" },
+  "relay.destination.disabled": { ...sampleDestination, disabled_at: "2026-11-24T10:00:00Z" },
+  "relay.delivery.dead": { ...sampleDestination, dead_deliveries: 3, last_dead_at: "2026-11-24T10:00:00Z" },
+  "relay.quarantine.received": { quarantined_events: 2 },
+  "relay.health.degraded": {
+    checks: ["deliveries"],
+    detail: "The oldest overdue delivery was due 240 s ago.",
+  },
+  "relay.health.ok": { checks: ["deliveries"] },
 };
 
 export const operationalTypes = Object.keys(operationalSamples) as OperationalType[];

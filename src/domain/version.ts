@@ -27,3 +27,19 @@ export function versionKey({ versionAt, createdAt, lifecycleRank, eventId }: Ver
     eventId,
   ].join("|");
 }
+
+/** The version of a resource that an event shows. */
+export interface ShownVersion {
+  readonly version: string;
+  /** The relay knows a newer version of the resource. */
+  readonly isSuperseded: boolean;
+}
+
+/** Compares the version that an event shows with those that are known of its resource; null for an event without a resource. */
+export function showVersion(
+  version: string | null,
+  known: readonly (string | null | undefined)[],
+): ShownVersion | null {
+  if (version === null) return null;
+  return { version, isSuperseded: known.some((one) => (one ?? "") > version) };
+}

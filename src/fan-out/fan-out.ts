@@ -29,8 +29,8 @@ export async function fanOut(
     recipients: loaded.destinations.filter((destination) => matches(destination, one.event)),
   }));
   const { mine, leaseUntil, verdicts } = await takeEvents(candidates, { db: env.DB, world });
-  const jobs = mine.flatMap(({ event, recipients }) =>
-    recipients.map((destination): Job => ({ event, destination, delivery: firstDelivery(event, destination) })),
+  const jobs = mine.flatMap(({ event, recipients, shown }) =>
+    recipients.map((destination): Job => ({ event, destination, shown, delivery: firstDelivery(event, destination) })),
   );
   const { toAttempt = [], leftToDrains = [] } = Object.groupBy(jobs, ({ destination }) =>
     isLeftToDrains(destination, startedAt) ? "leftToDrains" : "toAttempt",

@@ -2,13 +2,16 @@ import { writeAll } from "../store/batch.ts";
 import type { Database } from "../store/database.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { type ShownVersion, showVersion } from "../domain/version.ts";
 import { type InlineEvent, metadataOf } from "../messages.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Envelope, parseBody, readEnvelope } from "../qonto/envelope.ts";
+import { readVersion } from "../qonto/version.ts";
 import { toEvent } from "../qonto/read-event.ts";
 import { enabledDestinations, readDestinationRow } from "../store/destinations.ts";
 import { loadEvents, readLoadedRow } from "../store/events.ts";
 import { type LeasedRow, markUnmatchedAndFindLeased, readLeasedRow } from "../store/leases.ts";
+import { latestVersions, readLatestVersion } from "../store/versions.ts";
 import type { BatchEvent } from "./batch-events.ts";
 import { type ParsedEvent, updateLatestState } from "./update-latest-state.ts";
 import { type MessageVerdict, RETRY_SOON } from "./verdict.ts";
@@ -16,6 +19,8 @@ import { type MessageVerdict, RETRY_SOON } from "./verdict.ts";
 /** An event to dispatch. */
 export interface LoadedEvent extends ParsedEvent {
   readonly lease: FirstLease;
+  /** The version of a resource that it shows; null: it is about none. */
+  readonly shown: ShownVersion | null;
 }
 
 /**
@@ -47,28 +52,59 @@ export async function loadAndUpdateState(chunk: readonly BatchEvent[], db: Datab
     destinations: enabledDestinations(db),
     events: loadEvents(db, [...withoutBody.keys()]),
     ...confirmLeases(db, parsedInline),
+    latestVersions: latestVersions(
+      db,
+      parsedInline.map(({ event }) => event),
+    ),
   });
   const rows = first.events.rows.map(readLoadedRow);
   const parsedRows = rows.flatMap(({ id, event }) => (event && parseLoaded(event, withoutBody.get(id) ?? [])) ?? []);
   const second = parsedRows.some(namesLease) ? await writeAll(db, confirmLeases(db, parsedRows)) : null;
 
   const parsed = [...parsedRows, ...parsedInline];
+  const known = [...rows, ...first.latestVersions.rows.map(readLatestVersion)];
+  const shown = showVersions(parsed, new Map(known.map(({ id, latestVersion }) => [id, latestVersion])));
   const leasedRows = [...first.leased.rows, ...(second?.leased.rows ?? [])].map(readLeasedRow);
   const leasedById = new Map(leasedRows.map((row) => [row.id, row]));
   const parsedIds = new Set(parsed.map(({ event }) => event.id));
   const ids = [...rows, ...chunk.filter(({ inline }) => inline !== null)].map(({ id }) => id);
   return {
-    events: parsed.map((one) => toLoadedEvent(one, leasedById.get(one.event.id))),
+    events: parsed.map((one) => ({
+      ...toLoadedEvent(one, leasedById.get(one.event.id)),
+      shown: shown.get(one.event.id) ?? null,
+    })),
     verdicts: new Map(ids.filter((id) => !parsedIds.has(id)).map((id) => [id, RETRY_SOON])),
     destinations: first.destinations.rows.map(readDestinationRow),
   };
+}
+
+/**
+ * The versions that events of a chunk show, by their ids, compared with those that D1 knows and with those of the chunk: some of
+ * its events are kept in the state only when they are claimed.
+ */
+function showVersions(
+  parsed: readonly ParsedEvent[],
+  latest: ReadonlyMap<string, string | null>,
+): Map<string, ShownVersion | null> {
+  const versions = parsed.map(({ event, envelope }) => ({
+    event,
+    version: envelope && readVersion(event.source, envelope),
+    resource: JSON.stringify([event.source, event.organizationId, event.type, event.resourceId]),
+  }));
+  const ofResource = Map.groupBy(versions, ({ resource }) => resource);
+  return new Map(
+    versions.map(({ event, version, resource }) => {
+      const ofChunk = ofResource.get(resource)?.map((one) => one.version) ?? [];
+      return [event.id, showVersion(version, [latest.get(event.id), ...ofChunk])];
+    }),
+  );
 }
 
 function namesLease({ leases }: ParsedEvent): boolean {
   return leases.length > 0;
 }
 
-function toLoadedEvent(parsed: ParsedEvent, row: LeasedRow | undefined): LoadedEvent {
+function toLoadedEvent(parsed: ParsedEvent, row: LeasedRow | undefined): Omit<LoadedEvent, "shown"> {
   if (row !== undefined) {
     const { receivedAt, leaseUntil, recipients } = row;
     // The time of receipt is that of the row, not of the message.

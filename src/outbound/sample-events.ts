@@ -10,7 +10,7 @@ type AnySampleType = SampleType | OperationalType;
 
 /** The types with a sample that match a destination; the most common one if none does. */
 export function sampleTypesFor({ types }: Pick<Destination, "types">): AnySampleType[] {
-  const asking = { enabled: true, types, organizations: null };
+  const asking = { id: "", enabled: true, types, organizations: null };
   const samples = [...sampleTypes, ...operationalTypes];
   const matching = samples.filter((type) => matches(asking, { type, organizationId: null }));
   return matching.length === 0 ? ["v1/transactions"] : matching;

@@ -112,12 +112,20 @@ const catalogued: Readonly<Record<string, TypeSummary>> = {
 };
 
 const connection = ["organization_name", "connection_id"];
+const destination = ["destination_name", "destination_id"];
 
 const operational: Readonly<Record<OperationalType, TypeSummary>> = {
   "relay.connection.lost": { noun: "Connection to Qonto lost", title: connection, words: ["status"] },
   "relay.subscription.restored": { noun: "Webhook subscription restored", title: connection, words: [] },
   "relay.reconciliation.recovered": { noun: "Missed events recovered", title: connection, words: [] },
   "relay.source.silent": { noun: "Qonto sends no events", title: connection, words: [] },
+  "relay.destination.failing": { noun: "Destination is failing", title: destination, words: [] },
+  "relay.destination.recovered": { noun: "Destination has recovered", title: destination, words: [] },
+  "relay.destination.disabled": { noun: "Destination is disabled by its 410", title: destination, words: [] },
+  "relay.delivery.dead": { noun: "Dead deliveries", title: destination, words: ["dead_deliveries"] },
+  "relay.quarantine.received": { noun: "Events in quarantine", title: ["quarantined_events"], words: [] },
+  "relay.health.degraded": { noun: "Relay is degraded", title: ["detail"], words: [] },
+  "relay.health.ok": { noun: "Relay is healthy again", title: [], words: [] },
 };
 
 const usual: TypeSummary = {

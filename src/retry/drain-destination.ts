@@ -2,12 +2,14 @@ import { countByStatus } from "../domain/delivery.ts";
 import { type Destination, MAX_BACKGROUND_ATTEMPT_MS, slowDelayMs } from "../domain/destination.ts";
 import { type DrainPlan, afterDrain, planDrain } from "../domain/drain-plan.ts";
 import { drainLease, isEnoughForDrain } from "../domain/lease.ts";
+import { showVersion } from "../domain/version.ts";
 import { logFailure, logLine } from "../platform/log.ts";
 import { withTimeout } from "../platform/timeout.ts";
 import { type AttemptResults, type Job, attemptAll } from "../deliver/attempt-all.ts";
 import type { DeliverContext } from "../deliver/context.ts";
 import { scheduleDrains, tryScheduleDrains } from "../deliver/drain-messages.ts";
 import { recordAttempts } from "../deliver/record-attempts.ts";
+import { versionOf } from "../qonto/version.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type DrainClaimed, claimDue, releaseDrain } from "../store/drain.ts";
 import { describeSchemaFault } from "../store/schema.ts";
@@ -83,7 +85,9 @@ async function claimDrain(
   }
   const jobs = claimed.deliveries.flatMap((delivery): Job[] => {
     const event = claimed.events.get(delivery.eventId);
-    return event ? [{ delivery, destination, event }] : [];
+    if (!event) return [];
+    const shown = showVersion(versionOf(event), [claimed.latestVersions.get(event.id)]);
+    return [{ delivery, destination, event, shown }];
   });
   return { destination, plan, claimed, leaseUntil, jobs };
 }

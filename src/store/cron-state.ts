@@ -36,6 +36,8 @@ const names = [
   "ledger_due_at",
   /** When the rows of an hour last differed from what the ledger remembered. */
   "ledger_drifted_at",
+  /** When something was last quarantined; greater each time. */
+  "quarantined_at",
   /** When a gap last made reconciliation due. */
   "gap_noticed_at",
   /** Refusals behind which webhooks may be missing, of all time, when they were last looked at. */
@@ -68,8 +70,14 @@ export const writeCronStateSql = `
   INSERT INTO cron_state (name, value) SELECT key, value FROM json_each(?1) WHERE true
   ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`;
 
-/** Rows written: 1 for each that has changed. */
-export async function writeCronState(db: Database, cronState: CronState): Promise<void> {
+/** Rows written: 1 for each that has changed. No D1 call when all is `known` to its caller already. */
+export async function writeCronState(
+  db: Database,
+  cronState: CronState,
+  known: ReadonlyMap<string, number> = new Map(),
+): Promise<void> {
+  const isKnown = Object.entries(cronState).every(([name, value]) => known.get(name) === value);
+  if (isKnown) return;
   await write(db, cronStateToWrite(db, cronState));
 }
 

@@ -11,7 +11,7 @@ import { flag, json, reader } from "./rows.ts";
 export const COUNTED_AT_MOST = 10_000;
 
 /** On a row of `destinations`. The pending deliveries have an index of their own, and so have the dead ones. */
-const amongDeliveriesSql = (aggregate: string, status: "pending" | "dead") => `(
+export const amongDeliveriesSql = (aggregate: string, status: "pending" | "dead") => `(
   SELECT ${aggregate} FROM (
     SELECT received_at FROM deliveries WHERE destination_id = destinations.id AND status = '${status}'
     LIMIT ${COUNTED_AT_MOST}))`;

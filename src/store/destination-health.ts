@@ -61,6 +61,7 @@ export const recordHealthSql = `
       CASE WHEN consecutive_failures = 0 THEN ${newestSuccessSql} END,
       last_success_at),
     last_failure_at = coalesce(run.value ->> 'last_failure_at', last_failure_at),
+    last_dead_at = iif(run.value ->> 'has_dead', max(coalesce(last_dead_at, 0), ?2), last_dead_at),
     is_slow = run.value ->> 'is_slow',
     held_until = CASE
       WHEN run.value ->> 'held_until' IS NOT NULL AND url = run.value ->> 'url'
@@ -88,14 +89,14 @@ export type BreakerRow = z.output<typeof breakerRow>;
 export const readBreakerRow = (row: unknown): BreakerRow => breakerRow.parse(row);
 
 /**
- * A statement that notes failures, recoveries, slowness and `holds`, which are instants by destination. Its rows, for
- * `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless drains
+ * A statement that notes failures, recoveries, slowness, `holds`, which are instants by destination, and that a delivery to
+ * the destinations `withDead` is dead. Its rows, for `readBreakerRow`, are the destinations that it changed. A quick success after another writes nothing, unless drains
  * make all of the destination's attempts: then its latest success need not be among its newest deliveries.
  */
 export function recordHealth(
   db: Database,
   attempts: readonly { readonly destination: Destination; readonly attempt: Attempt }[],
-  holds: ReadonlyMap<string, number>,
+  { holds, withDead }: { readonly holds: ReadonlyMap<string, number>; readonly withDead: ReadonlySet<string> },
   now: number,
 ): D1PreparedStatement {
   const byDestination = Map.groupBy(attempts, ({ destination }) => destination.id);
@@ -104,6 +105,7 @@ export function recordHealth(
     url: made[0]?.destination.url ?? null,
     must_write: made.some(({ destination }) => isLeftToDrains(destination, now)) ? 1 : 0,
     held_until: holds.get(destinationId) ?? null,
+    has_dead: withDead.has(destinationId) ? 1 : 0,
     ...summarize(made.map(({ attempt }) => attempt)),
   }));
   return db.prepare(recordHealthSql).bind(JSON.stringify(runs), now);

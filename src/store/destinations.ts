@@ -2,10 +2,12 @@ import { z } from "zod";
 import { writeAll } from "./batch.ts";
 import { type Database, write } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
+import { forgetAlerts } from "./alerts.ts";
 import { formats } from "../domain/format.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
 import { flag, json, rowsOf } from "./rows.ts";
+import { deleteTokensOfDestination } from "./tokens.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
@@ -177,7 +179,8 @@ const assignments = changeable.map(
 export const changeSql = `
   UPDATE destinations SET ${assignments.join(", ")}, updated_at = ?3,
     next_drain_at = iif(json_type(?2, '$.max_per_second') IS NOT NULL AND circuit_opened_at IS NULL, NULL, next_drain_at),
-    held_until = iif(json_type(?2, '$.url') IS NOT NULL OR ?2 ->> '$.enabled', NULL, held_until)
+    held_until = iif(json_type(?2, '$.url') IS NOT NULL OR ?2 ->> '$.enabled', NULL, held_until),
+    gone_at = iif(?2 ->> '$.enabled', NULL, gone_at)
   WHERE id = ?1 RETURNING id`;
 
 /** Returns whether there is such a destination. */
@@ -191,8 +194,9 @@ export async function updateDestination(
   return results.length > 0;
 }
 
-export const disableSql =
-  "UPDATE destinations SET enabled = 0, updated_at = ?2 WHERE enabled = 1 AND id IN (SELECT value FROM json_each(?1))";
+export const disableSql = `
+  UPDATE destinations SET enabled = 0, updated_at = ?2, gone_at = ?2
+  WHERE enabled = 1 AND id IN (SELECT value FROM json_each(?1))`;
 
 /** A statement, for its caller's transaction. */
 export function disableDestinations(db: Database, ids: readonly string[], now: number): D1PreparedStatement {
@@ -201,7 +205,12 @@ export function disableDestinations(db: Database, ids: readonly string[], now: n
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
-/** Deletes it and its counts. */
+/** Deletes it, its tokens, its counts and what alerts have told of it. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
-  await writeAll(db, { destination: db.prepare(deleteSql).bind(id), counts: forgetRemovedDestinations(db) });
+  await writeAll(db, {
+    destination: db.prepare(deleteSql).bind(id),
+    tokens: deleteTokensOfDestination(db, id),
+    counts: forgetRemovedDestinations(db),
+    alerts: forgetAlerts(db, id),
+  });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { batchOf } from "./batch.ts";
+import { batchOf, writeAll } from "./batch.ts";
 import { type Database, write } from "./database.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
@@ -14,7 +14,7 @@ import {
   readDeliveryRow,
 } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
-import { rowsOf } from "./rows.ts";
+import { isOperationalSql } from "./operational-events.ts";
 import { matchesSql } from "./matches.ts";
 
 /** What a drain asks of D1: the deliveries of a destination that are due, and whether it may attempt them. */
@@ -68,6 +68,8 @@ export interface DrainClaimed {
   readonly deliveries: readonly Delivery[];
   /** Their events, by id; null when there is no memory left for one. */
   readonly events: ReadonlyMap<string, RelayEvent | null>;
+  /** The newest known version of the resource of each of these events, by the event's id. */
+  readonly latestVersions: ReadonlyMap<string, string | null>;
   /** The statuses of deliveries that ended because they no longer match the destination's filters. */
   readonly filtered: readonly EndedStatus[];
   /** When the next of its other deliveries is due, Unix milliseconds; null: none is pending. */
@@ -95,11 +97,13 @@ export async function claimDue(
     begun: isExclusive(plan) ? begin : [],
     events: db.prepare(loadClaimedSql).bind(id, leaseUntil),
   });
+  const loaded = found.events.rows.map(readLoadedRow);
   const filtered = found.filtered.rows.map((row) => filteredRow.parse(row));
   const filteredIds = new Set(filtered.map((row) => row.event_id));
   return {
     deliveries: found.claimed.rows.map(readDeliveryRow).filter(({ eventId }) => !filteredIds.has(eventId)),
-    events: new Map(found.events.rows.map(readLoadedRow).map(({ id, event }) => [id, event])),
+    events: new Map(loaded.map(({ id, event }) => [id, event])),
+    latestVersions: new Map(loaded.map(({ id, latestVersion }) => [id, latestVersion])),
     filtered: filtered.map(({ status }) => status),
     nextDueAt: found.nextDue.rows.map((row) => dueRow.parse(row).due_at)[0] ?? null,
   };
@@ -145,16 +149,25 @@ export const endExpiredSql = `
     SELECT destination_id, received_at, event_id ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2 LIMIT ?3)
   RETURNING status`;
 
+/** Whether any of them ends as dead. */
+export const noteExpiredSql = `
+  UPDATE destinations SET last_dead_at = max(coalesce(last_dead_at, 0), ?3)
+  WHERE id = ?1 AND EXISTS (SELECT 1 ${pendingSql} AND next_attempt_at < ?2 AND received_at < ?2
+    AND ${endedStatusSql} = 'dead' AND NOT ${isOperationalSql("event_id")})`;
+
 /**
- * Ends up to `limit` deliveries that have been due since before `dueSince`. A probe or a replay of a delivery makes it due at
+ * Ends, at `now`, up to `limit` deliveries that have been due since before `dueSince`. A probe or a replay of a delivery makes it due at
  * another time, which counts from then on. Returns the status of each.
  */
 export async function endExpiredDeliveries(
   db: Database,
   destinationId: string,
-  dueSince: number,
-  limit: number,
+  { dueSince, now, limit }: { readonly dueSince: number; readonly now: number; readonly limit: number },
 ): Promise<EndedStatus[]> {
-  const result = await write(db, db.prepare(endExpiredSql).bind(destinationId, dueSince, limit));
-  return rowsOf(endedRow, result).map(({ status }) => status);
+  const { ended } = await writeAll(db, {
+    // Before they end.
+    noted: db.prepare(noteExpiredSql).bind(destinationId, dueSince, now),
+    ended: db.prepare(endExpiredSql).bind(destinationId, dueSince, limit),
+  });
+  return ended.rows.map((row) => endedRow.parse(row).status);
 }

@@ -8,6 +8,7 @@ import { isUndispatchedSql } from "./event-progress.ts";
 import { batchOnSchema } from "./schema.ts";
 import { flag, reader } from "./rows.ts";
 import { matchesSql } from "./matches.ts";
+import { latestVersionSql } from "./versions.ts";
 
 /** What recording an event found. `duplicate_to_requeue`: its queue message has been lost, and must be sent again. */
 export interface Recorded {
@@ -178,7 +179,8 @@ const MAX_LOADED_BYTES = 16_000_000;
 
 /** Columns of `events` that `readLoadedRow` reads. */
 export const loadColumns = `${eventFields},
-  CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body`;
+  CASE WHEN sum(octet_length(body)) OVER (ORDER BY id) <= ${MAX_LOADED_BYTES} THEN body END AS body,
+  ${latestVersionSql("events")} AS latestVersion`;
 
 export const loadSql = `SELECT ${loadColumns} FROM events WHERE id IN (SELECT value FROM json_each(?1))`;
 
@@ -187,12 +189,21 @@ export function loadEvents(db: Database, ids: readonly string[]): D1PreparedStat
   return db.prepare(loadSql).bind(JSON.stringify(ids));
 }
 
-/** `event` is null when there is no memory left for its body. */
+/** An event as D1 has it. */
+interface LoadedRow {
+  readonly id: string;
+  /** Null when there is no memory left for its body. */
+  readonly event: RelayEvent | null;
+  /** Of the resource that it is about (`latestVersionSql`). */
+  readonly latestVersion: string | null;
+}
+
 const loadedRow = eventRow
-  .extend({ body: z.string().nullable() })
-  .transform(({ body, ...fields }): { id: string; event: RelayEvent | null } => ({
+  .extend({ body: z.string().nullable(), latestVersion: z.string().nullable() })
+  .transform(({ body, latestVersion, ...fields }): LoadedRow => ({
     id: fields.id,
     event: body === null ? null : { ...fields, body },
+    latestVersion,
   }));
 
 export const readLoadedRow = (row: unknown) => loadedRow.parse(row);

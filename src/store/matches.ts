@@ -13,7 +13,8 @@ export const matchesPatternSql = (type: string, pattern: string) => `(
  * src/domain/destination.ts says the same, and test/worker/store/matches.test.ts compares the two. It may be null: not true.
  */
 export const matchesSql = (event: string) => `(
-  ((json_array_length(destinations.types) = 0 AND NOT ${isOperationalTypeSql(`${event}.type`)}) OR EXISTS (
+  ${event}.resource_id IS NOT destinations.id
+  AND ((json_array_length(destinations.types) = 0 AND NOT ${isOperationalTypeSql(`${event}.type`)}) OR EXISTS (
     SELECT 1 FROM json_each(destinations.types) AS pattern
     WHERE ${matchesPatternSql(`${event}.type`, "pattern.value")}
       AND (${isOperationalTypeSql("pattern.value")} OR NOT ${isOperationalTypeSql(`${event}.type`)})))

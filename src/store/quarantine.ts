@@ -47,6 +47,13 @@ export const keepSql = `
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 
+/** Notes that something new is about to be kept, or finds no room. Alerts look at it. */
+export const noteKeepingSql = `
+  INSERT INTO cron_state (name, value) SELECT 'quarantined_at', ?3
+  WHERE NOT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1)
+    AND NOT EXISTS (SELECT 1 FROM events WHERE id = coalesce(?2, ?1))
+  ON CONFLICT (name) DO UPDATE SET value = max(value + 1, excluded.value)`;
+
 export const whyNotKeptSql = `
   SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1) AS kept,
     EXISTS (SELECT 1 FROM events WHERE id = coalesce(?2, ?1)) AS recorded`;
@@ -57,11 +64,12 @@ const whyNot = z.object({ kept: flag, recorded: flag });
 export const conflictOfCopySql = `
   UPDATE events SET conflicts = conflicts + 1 WHERE id = ?1 AND is_unreadable = 0 AND body <> CAST(?2 AS TEXT)`;
 
-/** Keeps an event once, unless it is recorded already or there is no room. Throws SchemaMissing. */
+/** Keeps an event once, unless it is recorded already or there is no room. Rows written: 4. Throws SchemaMissing. */
 export async function keepInQuarantine(db: Database, quarantined: Quarantined): Promise<Kept> {
-  const { id, eventId, body } = quarantined;
-  const [kept, found] = await retried(db, () =>
+  const { id, eventId, receivedAt, body } = quarantined;
+  const [, kept, found] = await retried(db, () =>
     batchOnSchema(db, [
+      db.prepare(noteKeepingSql).bind(id, eventId, receivedAt),
       keep(db, quarantined),
       db.prepare(whyNotKeptSql).bind(id, eventId),
       db.prepare(conflictOfCopySql).bind(eventId, body),

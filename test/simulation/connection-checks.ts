@@ -116,15 +116,14 @@ export class ConnectionChecks {
     }
   }
 
-  /** Whether an event is one that the relay itself has made. Then it is known from now on. */
+  /** Whether reconciliation has made an event. Then it is known from now on. */
   adopt(id: string): boolean {
     const [row] = this.#ends.db.query("SELECT organization_id, type, body FROM events WHERE id = ?1", id);
     if (row === undefined) return false;
     const type = String(row["type"]);
-    const isReconciled = id.startsWith("reconciled_");
-    if (!isReconciled && !(id.startsWith("relay_") && type.startsWith("relay."))) return false;
+    if (!id.startsWith("reconciled_")) return false;
     const body = String(row["body"]);
-    const isHistory = isReconciled && this.banks.judgeReconciled(String(row["organization_id"]), type, body);
+    const isHistory = this.banks.judgeReconciled(String(row["organization_id"]), type, body);
     this.#ends.learn({ ...sentOnce, id, source: "business", type, body, isHistory });
     return true;
   }

@@ -121,6 +121,8 @@ export class SimulatedDestination {
 
   wants({ id, type }: Pick<PlannedEvent, "id" | "type">): boolean {
     const { types } = this.planned;
+    // What the relay tells of the destination itself goes to others.
+    if (type.startsWith("relay.") && id.includes(this.id) && !this.asked.has(id)) return false;
     return (
       (types === null && !type.startsWith("relay.")) ||
       this.asked.has(id) ||

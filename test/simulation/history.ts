@@ -7,6 +7,7 @@ import type { SimulatedDestination } from "./destination.ts";
 import { drawConnectionFaults } from "./connection-faults.ts";
 import { SimulatedConnections, connectionVariables } from "./connections.ts";
 import { GOOD_AGAIN_MS, checkEnd, checkLedger } from "./end-checks.ts";
+import { OperationalEvents } from "./operational-events.ts";
 import { BUSINESS_SECRET, ONBOARDING_SECRET, type PlannedEvent, drawEvents, drawForgeries } from "./events.ts";
 import { expectedState, recordedState } from "./expected-state.ts";
 import { type Faults, drawFaults, drawStormMs, noFaults } from "./faults.ts";
@@ -102,6 +103,7 @@ class History {
   readonly #operator: SimulatedOperator;
   readonly #network: SimulatedNetwork;
   readonly #checks: Checks;
+  readonly #operationalEvents: OperationalEvents;
   #cronRuns = 0;
   /** Time that went by in leaps. */
   #leaptMs = 0;
@@ -136,6 +138,7 @@ class History {
     this.#qonto = new SimulatedQonto(cloud, stormEnds);
     this.#operator = new SimulatedOperator(cloud, db, this.#destinations, stormEnds);
     const events = new Map(this.#events.map((event) => [event.id, event]));
+    this.#operationalEvents = new OperationalEvents(db, (event) => events.set(event.id, event));
     if (chanceOfConnections.happens(CONNECTED_SHARE)) {
       const ends = { cloud, db, qonto: this.#qonto, operator: this.#operator };
       this.#connections = new SimulatedConnections(ends, chanceOfConnections, (event) => events.set(event.id, event));
@@ -154,7 +157,7 @@ class History {
       disturbances: () => cloud.disturbances,
       acknowledged: this.#qonto.acknowledged,
       sendings: this.#qonto.sendings,
-      adopt: (id) => this.#connections?.checks.adopt(id) ?? false,
+      adopt: (id) => this.#operationalEvents.adopt(id) || this.#connections?.checks.adopt(id) === true,
       now: () => this.#agenda.now,
     });
   }
@@ -183,13 +186,14 @@ class History {
       db: this.#db,
       cloud: this.#cloud,
       qonto: this.#qonto,
-      events: [...this.#events, ...(this.#connections?.events ?? [])],
+      events: [...this.#events, ...(this.#connections?.events ?? []), ...this.#operationalEvents.all],
       destinations: this.#destinations,
       heldTwice: this.#queues.events.heldTwice,
       calmMs: this.#agenda.now - this.#calmFrom,
       goodAgainMs: this.#connections === null ? GOOD_AGAIN_MS : CONNECTED_GOOD_AGAIN_MS,
     });
     await this.#connections?.checks.checkEnd(this.#relay.decrypt);
+    this.#operationalEvents.check(this.#agenda.now, this.#cronRuns > 0 ? this.#agenda.now - this.#calmFrom : 0);
     if (this.#connections === null && chance.happens(0.04)) await this.#growOld();
   }
 

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { type CheckName, checkNames } from "../../domain/health.ts";
 
 const status = z.enum(["ok", "degraded"]);
 
@@ -9,21 +10,9 @@ const check = z.object({
   limit: z.number().nullable().describe("The largest value that is healthy."),
 });
 
-const checks = z.object({
-  configuration: check,
-  database: check,
-  schema: check,
-  cron: check,
-  fan_out: check,
-  deliveries: check,
-  open_circuits: check,
-  dead_letters: check,
-  connections: check,
-  secrets: check,
-  storage: check,
-});
+const shape = Object.fromEntries(checkNames.map((name) => [name, check])) as Record<CheckName, typeof check>;
 
-export const checkNames = Object.keys(checks.shape);
+const checks = z.object(shape);
 
 export const health = z.object({ status, checks }).openapi("Health");
 

@@ -89,6 +89,18 @@ function Headers() {
             </>
           ),
           "x-relay-attempt": "1, 2, and so on.",
+          "x-relay-resource-version": (
+            <>
+              The version of the resource, a text. Keep the event with the greater one (compared as bytes) for each
+              organization, type and resource id, and no order of arrival can spoil your copy. Absent: the event is
+              about no resource.
+            </>
+          ),
+          "x-relay-superseded": (
+            <>
+              <code>true</code> if the relay already knew a newer version of the resource at the time of this attempt.
+            </>
+          ),
           "x-relay-reconciled": (
             <>
               <code>true</code> if the webhook never arrived and the event was made from Qonto's API. Its{" "}

@@ -1,5 +1,6 @@
-import { type Health, QONTO_PAGE, judgeHealth } from "../../api/judge-health.ts";
 import type { Counters } from "../../domain/counters.ts";
+import type { Health } from "../../domain/health.ts";
+import { QONTO_PAGE, judgeHealth } from "../../health/judge-health.ts";
 import { logFailure } from "../../platform/log.ts";
 import { withTimeout } from "../../platform/timeout.ts";
 import type { World } from "../../platform/world.ts";

@@ -1,3 +1,4 @@
+import { destinationName } from "../../domain/destination-name.ts";
 import { defaultRetryScheduleSeconds } from "../../domain/retry-schedule.ts";
 import type { DestinationBacklog, RecentOfDestination } from "../../store/destination-deliveries.ts";
 import { destinationAddress } from "../addresses.ts";
@@ -18,16 +19,6 @@ export function DestinationLink({ destination }: { readonly destination: Named }
       <bdi>{destinationName(destination)}</bdi>
     </a>
   );
-}
-
-/** The description, or else the host. */
-export function destinationName({ description, url }: Named): string {
-  return description ?? hostOf(url);
-}
-
-/** The path and the query are left out, for they can hold a secret. */
-export function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url;
 }
 
 /** Null: the default schedule. */

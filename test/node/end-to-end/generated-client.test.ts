@@ -137,6 +137,7 @@ describe("a client made from the document", () => {
     expect((await call("listAudit", { subject: id })).data.data.length).toBeGreaterThan(3);
     expect((await call("showLedger")).data.balanced).toBe(true);
     await call("showHealth");
+    expect((await call("listEventTypes")).data.data.length).toBeGreaterThan(27);
     expect((await call("deleteDestination", { id })).status).toBe(204);
   });
 

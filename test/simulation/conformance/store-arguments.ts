@@ -2,6 +2,7 @@ import type { Database } from "../../../src/store/database.ts";
 import type { Attempt, Delivery, DeliveryKey } from "../../../src/domain/delivery.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
 import type { RelayEvent } from "../../../src/domain/event.ts";
+import type { Alert } from "../../../src/domain/alert.ts";
 import { type OperationalEvent, operationalEvent, operationalSamples } from "../../../src/domain/operational-event.ts";
 import type { Replay } from "../../../src/domain/replay.ts";
 import { type Quarantined, quarantineId } from "../../../src/store/quarantine.ts";
@@ -63,6 +64,10 @@ export function operationalEventBy(chance: Chance): OperationalEvent {
   const type = "relay.connection.lost";
   const organizationId = pick(chance, [null, ...organizationIds]);
   return operationalEvent(type, { transition: "1", organizationId, at: at(chance), data: operationalSamples[type] });
+}
+
+export function alertBy(chance: Chance): Alert {
+  return { told: pick(chance, ["", "1"]), seen: "", pacedUntil: pick(chance, [0, START]) };
 }
 
 export function destinationBy(chance: Chance): Destination {

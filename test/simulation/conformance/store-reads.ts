@@ -5,6 +5,7 @@ import {
   latestAttempt,
   recentDeliveries,
 } from "../../../src/store/destination-deliveries.ts";
+import { readAlertSigns } from "../../../src/store/alerts.ts";
 import { whatWaits, readCondition } from "../../../src/store/condition.ts";
 import * as deadLetters from "../../../src/store/dead-letters.ts";
 import { listDeliveries, listPending } from "../../../src/store/delivery-list.ts";
@@ -50,6 +51,14 @@ import {
 
 /** What the operator's pages and API, the metrics and the cron read. */
 export const storeReads: Readonly<Record<string, StoreMove>> = {
+  alertSigns: async (db, chance) => {
+    const { destinations, quarantine, alertOf } = await readAlertSigns(db, at(chance));
+    return {
+      destinations,
+      quarantine,
+      failing: destinationIds.map((subject) => alertOf({ subject, name: "failing" })),
+    };
+  },
   overview: async (db, chance) => {
     await db.batch([
       outcomesSince(db, START, 1000),

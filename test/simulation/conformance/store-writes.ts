@@ -1,4 +1,5 @@
 import { Counters } from "../../../src/domain/counters.ts";
+import * as alerts from "../../../src/store/alerts.ts";
 import * as audit from "../../../src/store/audit.ts";
 import * as circuits from "../../../src/store/circuits.ts";
 import { claimEvents } from "../../../src/store/claims.ts";
@@ -26,6 +27,7 @@ import * as tokens from "../../../src/store/tokens.ts";
 import { endFilteredDeliveries } from "../../../src/store/filtered-deliveries.ts";
 
 import {
+  alertBy,
   at,
   attemptBy,
   cutOffBy,
@@ -74,6 +76,17 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     const event = operationalEventBy(chance);
     return recordOperationalEvent(db, event, isSo(chance) ? onlyIf : undefined).run();
   },
+  changeAlerts: (db, chance) =>
+    alerts.changeAlerts(
+      db,
+      some(chance, destinationIds).map((subject) => ({
+        subject,
+        name: pick(chance, ["failing", "dead"]),
+        before: alertBy(chance),
+        after: alertBy(chance),
+        event: isSo(chance) ? operationalEventBy(chance) : null,
+      })),
+    ),
   claimEvents: (db, chance) =>
     claimEvents(
       db,
@@ -123,7 +136,10 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
         health: health.recordHealth(
           db,
           fewTimes.map(() => ({ destination: destinationBy(chance), attempt: attemptBy(chance) })),
-          new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
+          {
+            holds: new Map(some(chance, destinationIds).map((id) => [id, at(chance)])),
+            withDead: new Set(some(chance, destinationIds)),
+          },
           at(chance),
         ),
         slow: health.markSlow(db, some(chance, destinationIds)),
@@ -149,7 +165,8 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     }
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
-  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), at(chance), 2),
+  endExpired: (db, chance) =>
+    drain.endExpiredDeliveries(db, pick(chance, destinationIds), { dueSince: at(chance), now: at(chance), limit: 2 }),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endFiltered: (db, chance) => endFilteredDeliveries(db, pick(chance, destinationIds), at(chance)),
@@ -266,9 +283,11 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   forgetRemoved: (db) => forgetRemovedDestinations(db).run(),
   keepToken: async (db, chance) => {
     const id = pick(chance, ["t1", "t2"]);
+    const destinationId = pick(chance, [null, "d1", "nobody"]);
+    const access = destinationId === null ? "read" : "destination";
     await tokens.insertToken(
       db,
-      { id, name: pick(chance, ["n1", "n2"]), access: "read", createdAt: at(chance), lastUsedAt: null },
+      { id, name: pick(chance, ["n1", "n2"]), access, destinationId, createdAt: at(chance), lastUsedAt: null },
       // Two of one digest are an error, and a call that fails.
       pick(chance, ["x", "y"]),
     );

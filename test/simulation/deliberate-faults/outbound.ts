@@ -76,8 +76,8 @@ export const outboundFaults: readonly DeliberateFault[] = [
   {
     title: "Two messages follow a failed delivery",
     file: "src/deliver/next-state.ts",
-    from: `return { deliveries, holds, drains };`,
-    to: `return { deliveries, holds, drains: drains.flatMap((one) => [one, { ...one, at: one.at + 3_000 }]) };`,
+    from: `return { deliveries, holds, withDead, drains };`,
+    to: `return { deliveries, holds, withDead, drains: drains.flatMap((one) => [one, { ...one, at: one.at + 3_000 }]) };`,
   },
   {
     title: "A destination that wants no more goes on getting events",

@@ -32,7 +32,12 @@ function job(name: string, isIsolated: boolean): Job {
     isFailing: isIsolated,
   };
   const key = { destinationId: name, eventId: event.id, receivedAt: event.receivedAt };
-  return { event, destination, delivery: { ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 0 } };
+  return {
+    event,
+    destination,
+    shown: null,
+    delivery: { ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 0 },
+  };
 }
 
 function attempt(jobs: readonly Job[], destinations: Destinations, clock: Clock) {

@@ -5,6 +5,7 @@ import { someDestination } from "../support/store.ts";
 const card = { type: "v1/cards", organizationId: "org-1" };
 const lost = { type: "relay.connection.lost", organizationId: "org-1" };
 const silent = { type: "relay.source.silent", organizationId: null };
+const failing = { type: "relay.destination.failing", organizationId: null, resourceId: someDestination.id };
 const onboarding = { type: "registrations.completed", organizationId: null };
 
 describe("a destination", () => {
@@ -32,6 +33,8 @@ describe("a destination", () => {
     ["matches operational events of its organization", { types: ["relay.*"], organizations: ["org-1"] }, lost, true],
     ["does not match those of another", { types: ["relay.*"], organizations: ["org-2"] }, lost, false],
     ["matches those of no organization", { types: ["relay.*"], organizations: ["org-1"] }, silent, true],
+    ["matches events about another destination", { types: ["relay.*"] }, { ...failing, resourceId: "dst_2" }, true],
+    ["does not match events about itself", { types: ["relay.*"] }, failing, false],
     ["that is disabled matches nothing", { enabled: false }, card, false],
   ] as const)("%s", (_title, settings, event, isMatch) => {
     expect(matches({ ...someDestination, ...settings }, event)).toBe(isMatch);

@@ -27,7 +27,7 @@ it("SQL and the domain agree on what a breaker counts", async () => {
           return { attempt: 1, at, outcome: one, ...answer };
         });
         const made = attempts.map((attempt) => ({ destination: someDestination, attempt }));
-        await recordHealth(database, made, new Map(), at).run();
+        await recordHealth(database, made, { holds: new Map(), withDead: new Set() }, at).run();
         breaker = attempts.reduce(countAttempt, breaker);
       }
       const row = await env.DB.prepare(`SELECT ${breakerColumnsSql} FROM destinations`).first();

@@ -22,7 +22,7 @@ const mayBeScanned = new RegExp(
     ".* VIRTUAL TABLE .*",
     "CONSTANT ROW",
     "\\(subquery-\\d+\\)",
-    "halving|counted|latest|newest|found|matching|given|kept|types|page|event|gaps|d1_migrations|counters|looked_at|overtaken|destinations|connections( USING INDEX sqlite_autoindex_connections_1)?|cron_state|replays|ledger_hours",
+    "halving|counted|latest|newest|found|matching|given|kept|types|page|event|gaps|d1_migrations|counters|looked_at|overtaken|destinations|connections( USING INDEX sqlite_autoindex_connections_1)?|cron_state|alerts|replays|ledger_hours",
     // Requests to connect, which are deleted after a day.
     "authorizations",
     "quarantine USING (COVERING )?INDEX quarantine_waiting",

@@ -97,6 +97,7 @@ const tables = [
   "counters",
   "ledger_hours",
   "cron_state",
+  "alerts",
   "connections",
   "authorizations",
 ];

@@ -4,6 +4,7 @@ import type { Counters } from "../../../domain/counters.ts";
 import type { World } from "../../../platform/world.ts";
 import { pageOf } from "../../../platform/page.ts";
 import { backlogs, readBacklogRow, readRecentRow, recentDeliveries } from "../../../store/destination-deliveries.ts";
+import { hostOf } from "../../../domain/destination-name.ts";
 import { addresses, newDestinationAddress } from "../../addresses.ts";
 import { type Console, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
@@ -13,7 +14,6 @@ import {
   Failing,
   countPaused,
   failingDestinations,
-  hostOf,
   withBacklogs,
 } from "../../ui/destination.tsx";
 import { ButtonLink } from "../../ui/form.tsx";

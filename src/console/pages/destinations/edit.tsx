@@ -18,7 +18,8 @@ import { addresses, destinationActionAddress, destinationAddress, newDestination
 import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { destinationName, scheduleInWords } from "../../ui/destination.tsx";
+import { destinationName } from "../../../domain/destination-name.ts";
+import { scheduleInWords } from "../../ui/destination.tsx";
 import { Button, Form, TextArea, TextField } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { FormatFields, formatFields, formatInput } from "./format-fields.tsx";

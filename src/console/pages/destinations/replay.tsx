@@ -9,7 +9,7 @@ import { addresses, destinationActionAddress, destinationAddress } from "../../a
 import { redirectDone } from "../../flash.ts";
 import { type Console, readForm, readQuery } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { destinationName } from "../../ui/destination.tsx";
+import { destinationName } from "../../../domain/destination-name.ts";
 import { Button, ButtonLink, Form, MomentField, Select, moment, wholeNumber } from "../../ui/form.tsx";
 import { Notice, Page, Section } from "../../ui/layout.tsx";
 import { Time, counted } from "../../ui/values.tsx";

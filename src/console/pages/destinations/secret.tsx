@@ -7,7 +7,7 @@ import { addresses, destinationActionAddress, destinationAddress } from "../../a
 import { redirectDone } from "../../flash.ts";
 import { type Console, DOCS, readForm } from "../../requests.ts";
 import { showPage } from "../../show-page.tsx";
-import { destinationName } from "../../ui/destination.tsx";
+import { destinationName } from "../../../domain/destination-name.ts";
 import { Button, ButtonLink, CopyButton, Form, Press, Select, wholeNumber } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { durationInWords } from "../../ui/values.tsx";

@@ -1,17 +1,14 @@
-import type { z } from "@hono/zod-openapi";
 import type { ConfigFault } from "../config.ts";
 import { isBehind } from "../domain/connection.ts";
+import { type Check, type Health, checkNames } from "../domain/health.ts";
 import { isoTime } from "../domain/instant.ts";
 import { type Env, configFaults } from "../env.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import type { ConnectionHealth } from "../store/connection-health.ts";
 import { type Condition, MOST_DATABASE_BYTES, type Told, readCondition } from "../store/condition.ts";
 import { describeMissing } from "../store/schema.ts";
-import { checkNames, type health } from "./schemas/health.ts";
 
-export type Health = z.input<typeof health>;
 type Checks = Health["checks"];
-type Check = Checks[keyof Checks];
 
 const DATABASE_TIMEOUT_MS = 1_000;
 
