@@ -6,8 +6,8 @@ const root = path.join(import.meta.dirname, "../../..");
 
 /** Words that named something once, and the one that names it now. In identifiers they count as in texts. */
 const retired: Readonly<Record<string, string>> = {
+  // Not its plural: that is a product, and a format.
   team: "destination",
-  teams: "destinations",
   taker: "destination",
   owed: "pending, recipients",
   owe: "pending, recipients",
