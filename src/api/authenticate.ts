@@ -15,9 +15,12 @@ const THROTTLED_SECONDS = 60;
 /** `last_used_at` is exact to the hour: a write for each request would be too many. */
 const USE_IS_NOTED_AFTER_MS = 3_600_000;
 
-const admin: Caller = { name: ADMIN, access: "full", tokenId: null };
+const admin: Caller = { name: ADMIN, access: "full", destinationId: null, tokenId: null };
 
-/** Lets in the bearer of the admin token or of a named one. A read-only token can only read. */
+/**
+ * Lets in the bearer of the admin token or of a named one. A read-only token can only read; what that of a destination may call,
+ * `destination-access.ts` says.
+ */
 export function authenticate(world: Pick<World, "now">): MiddlewareHandler<OperatorEnv> {
   const throttle = new Throttle();
   return async (c, next) => {
@@ -70,8 +73,8 @@ export async function findCallerAgain(tokenId: string | null, env: Env): Promise
   return token === null ? null : toCaller(token);
 }
 
-function toCaller({ id, name, access }: NamedToken): Caller {
-  return { name, access, tokenId: id };
+function toCaller({ id, name, access, destinationId }: NamedToken): Caller {
+  return { name, access, destinationId, tokenId: id };
 }
 
 /** Throws `not_configured` without a valid ADMIN_TOKEN, or while a variable cannot be read. */

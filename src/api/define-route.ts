@@ -1,4 +1,5 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
+import { describeDestinationAccess, keepToDestination } from "./destination-access.ts";
 import { MAX_KEY_CHARACTERS, keyPattern } from "./idempotency.ts";
 import { type RefusalCode, describeRefusals } from "./refusals.ts";
 import { absentBodyIsEmpty, requireJson } from "./requests.ts";
@@ -31,6 +32,8 @@ export function defineRoute<
   Body extends z.ZodType = never,
 >(method: "get" | "post" | "patch" | "delete", path: Path, definition: Definition<Query, Body, Answers>) {
   const { operationId, tag, summary, description, access = "token", query, body, answers } = definition;
+  const operation = `${method} ${path}`;
+  const texts = [description, describeDestinationAccess(operation)].filter((text) => text !== undefined);
   const parameterNames = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   // A list below an id that nobody knows is empty.
   const namesOne = parameterNames.length > 0 && query?.["cursor"] === undefined;
@@ -48,10 +51,13 @@ export function defineRoute<
     operationId,
     tags: [tag],
     summary,
-    ...(description !== undefined && { description }),
+    ...(texts.length > 0 && { description: texts.join(" ") }),
     ...(access === "token" && { security: [{ bearer: [] }] }),
     ...(method === "post" && { parameters: [idempotencyKey] }),
-    ...(body !== undefined && { middleware: body.isOptional === true ? absentBodyIsEmpty : requireJson }),
+    middleware: [
+      ...(access === "token" ? [keepToDestination(operation)] : []),
+      ...(body === undefined ? [] : [body.isOptional === true ? absentBodyIsEmpty : requireJson]),
+    ],
     request: {
       params: z.object(Object.fromEntries(parameterNames.map((name) => [name, z.string()]))),
       // A public operation ignores what strangers add.

@@ -12,8 +12,10 @@ import {
   showDestination,
   testDestination,
 } from "./actions/destinations.ts";
+import { previewDestination } from "./actions/preview.ts";
 import { replayDestination } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
+import { notItsOwn, ownDestinationOf } from "./destination-access.ts";
 import { worldOf } from "./idempotency.ts";
 import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show, toPage } from "./responses.ts";
@@ -30,6 +32,7 @@ import {
   secretRotationInput,
   testResult,
 } from "./schemas/destination.ts";
+import { examplePreview, examplePreviewInput, preview, previewInput } from "./schemas/preview.ts";
 import { destinationReplayInput, exampleReplay, replay, startedReplay } from "./schemas/replay.ts";
 
 const tag = "Destinations";
@@ -106,6 +109,14 @@ const test = defineRoute("post", "/api/destinations/{id}/test", {
   },
 });
 
+const previewing = defineRoute("post", "/api/destinations/{id}/preview", {
+  operationId: "previewDestination",
+  tag,
+  summary: "Show what a destination would get of the newest events with other options; nothing is changed or sent",
+  body: { schema: previewInput, example: examplePreviewInput, isOptional: true },
+  answers: { 200: json(preview, "What would be sent, and one event as it would look", examplePreview) },
+});
+
 const replaying = defineRoute("post", "/api/destinations/{id}/replay", {
   operationId: "replayDestination",
   tag,
@@ -134,7 +145,12 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
 
   api.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
-    const rows = await listDestinations(c.env.DB, cursor?.id ?? "", limit + 1);
+    const own = ownDestinationOf(c);
+    const after = cursor?.id ?? "";
+    const rows =
+      own === null
+        ? await listDestinations(c.env.DB, after, limit + 1)
+        : [await existingDestination(c, own)].filter(({ id }) => id > after);
     const showOne = (row: DestinationReport) => showDestination(row, world.now());
     return c.json(toPage(rows, limit, { show: showOne, cursorAt: ({ id }) => encodeCursor({ id }) }), 200);
   });
@@ -165,6 +181,10 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
     c.json(show(testResult, await testDestination(c, world, c.req.valid("param").id)), 200),
   );
 
+  api.openapi(previewing, async (c) =>
+    c.json(await previewDestination(c, world, c.req.valid("param").id, c.req.valid("json")), 200),
+  );
+
   api.openapi(replaying, async (c) => {
     const { id } = c.req.valid("param");
     // A request repeated under its key is the same replay, which continues now.
@@ -173,7 +193,10 @@ export function addDestinations(api: OperatorApi, world: World, counters: Counte
   });
 
   api.openapi(replayDetail, async (c) => {
-    const found = existing(await findReplay(c.env.DB, c.req.valid("param").id), "replay");
+    const own = ownDestinationOf(c);
+    const replayed = await findReplay(c.env.DB, c.req.valid("param").id);
+    if (own !== null && replayed?.destinationId !== own) throw notItsOwn();
+    const found = existing(replayed, "replay");
     return c.json(show(replay, { ...found, reachedAt: found.reached.receivedAt }), 200);
   });
 }

@@ -3,19 +3,21 @@ import { isReconciled } from "../domain/event.ts";
 import { parseJsonLosslessly } from "../platform/json.ts";
 import type { World } from "../platform/world.ts";
 import { batchOf } from "../store/batch.ts";
-import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
+import { deliveriesOfEvent } from "../store/deliveries.ts";
 import { listDeliveries } from "../store/delivery-list.ts";
-import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
+import { type EventSummary, findEvent, listEvents } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
+import { narrowed } from "./destination-access.ts";
 import { worldOf } from "./idempotency.ts";
-import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
+import { type OperatorApi, encodeCursor, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
 import { deliveryStatus, exampleListedDelivery, listedDelivery } from "./schemas/delivery.ts";
 import { exampleDestination } from "./schemas/destination.ts";
 import { event, eventDetail, exampleEvent, exampleEventDetail } from "./schemas/event.ts";
 import { eventReplayInput, replayedEvent } from "./schemas/replay.ts";
+import { readSeenEvent } from "./seen-event.ts";
 
 const list = defineRoute("get", "/api/events", {
   operationId: "listEvents",
@@ -85,14 +87,14 @@ export function addEvents(api: OperatorApi, world: World): void {
       events: findEvent(DB, id),
       deliveries: deliveriesOfEvent(DB, id),
     });
-    const found = readEventDetail(existing(events.rows[0], "event"));
-    const { body, isUnreadable } = found;
+    const seen = await readSeenEvent(c, { event: events.rows[0], deliveries: deliveries.rows });
+    const { body, isUnreadable } = seen.event;
     const shown = show(eventDetail, {
-      ...found,
-      reconciled: isReconciled(found),
+      ...seen.event,
+      reconciled: isReconciled(seen.event),
       payload: isUnreadable ? null : parseJsonLosslessly(body),
       bodyBase64: isUnreadable ? body : undefined,
-      deliveries: deliveries.rows.map(readDeliveryRow),
+      deliveries: seen.deliveries,
     });
     return c.json(shown, 200);
   });
@@ -104,7 +106,8 @@ export function addEvents(api: OperatorApi, world: World): void {
   });
 
   api.openapi(deliveries, async (c) => {
-    const { status, destination_id: destinationId, cursor: before, limit } = c.req.valid("query");
+    const { status, destination_id, cursor: before, limit } = c.req.valid("query");
+    const destinationId = narrowed(c, destination_id);
     const { deliveries, next } = await listDeliveries(c.env.DB, { status, destinationId, before, limit });
     const data = deliveries.map((row) => show(listedDelivery, row));
     return c.json({ data, next_cursor: next && encodeCursor(next) }, 200);

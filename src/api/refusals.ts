@@ -22,7 +22,7 @@ const refusals = {
     detail: "Send a token: `Authorization: Bearer …`.",
   },
   forbidden: {
-    when: "A read-only token for an operation that changes something",
+    when: "A read-only token for an operation that changes something, or the token of a destination for anything else than its own",
     status: 403,
     title: "Forbidden",
     detail: "This token can only read.",

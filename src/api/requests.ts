@@ -15,6 +15,8 @@ export interface Actor {
   /** For the audit trail and the log: the token's name, or the e-mail address of a person whom Cloudflare Access let in. */
   readonly name: string;
   readonly access: Access;
+  /** The destination that the access ends at; null unless it is that of a destination. */
+  readonly destinationId: string | null;
 }
 
 /** The bearer of a token. */
@@ -36,6 +38,7 @@ export interface OperatorEnv {
 /** A request that was let in, by the API or by the console: who acts, and on what. */
 export interface ActionContext {
   readonly env: Env;
+  readonly req: { readonly url: string };
   get(key: "caller"): Actor | undefined;
 }
 

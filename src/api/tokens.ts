@@ -3,6 +3,7 @@ import { readConfig } from "../env.ts";
 import { digestOf } from "../platform/digest.ts";
 import { makeSortableId } from "../platform/sortable-id.ts";
 import type { World } from "../platform/world.ts";
+import { findDestination } from "../store/destinations.ts";
 import { type NamedToken, deleteToken, findToken, insertToken, listTokens } from "../store/tokens.ts";
 import { audited } from "./actions/audited.ts";
 import { makeTokenText } from "./authenticate.ts";
@@ -54,29 +55,33 @@ export function addTokens(api: OperatorApi, world: World): void {
   });
 
   api.openapi(revocation, async (c) => {
-    const { id, name, access } = existing(await findToken(c.env.DB, c.req.valid("param").id), "token");
+    const { id, name, access, destinationId } = existing(await findToken(c.env.DB, c.req.valid("param").id), "token");
     await audited(c, world, {
       action: "token.revoked",
       subject: id,
-      before: { name, access },
+      before: { name, access, destination_id: destinationId },
       make: () => deleteToken(c.env.DB, id),
     });
     return c.body(null, 204);
   });
 }
 
-async function createToken(c: ActionContext, world: World, { name, access }: z.output<typeof tokenInput>) {
+async function createToken(c: ActionContext, world: World, input: z.output<typeof tokenInput>) {
+  const { name, access, destination_id: destinationId = null } = input;
   const id = makeSortableId("tok", world);
-  const created: NamedToken = { id, name, access, createdAt: world.now(), lastUsedAt: null };
+  const created: NamedToken = { id, name, access, destinationId, createdAt: world.now(), lastUsedAt: null };
   const text = await makeTokenText(readConfig(c.env), world);
   await audited(c, world, {
     action: "token.created",
     subject: id,
     make: async () => {
       if (await insertToken(c.env.DB, created, await digestOf(text))) return;
-      throw invalidRequest([{ path: "name", message: "is taken" }]);
+      const isUnknown = destinationId !== null && (await findDestination(c.env.DB, destinationId)) === null;
+      throw invalidRequest([
+        isUnknown ? { path: "destination_id", message: "is no destination" } : { path: "name", message: "is taken" },
+      ]);
     },
-    after: () => ({ name, access }),
+    after: () => ({ name, access, destination_id: destinationId }),
   });
   return { created, text };
 }

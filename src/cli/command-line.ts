@@ -12,6 +12,7 @@ import { replay } from "./commands/replay.ts";
 import { send } from "./commands/send.ts";
 import { subscriptions } from "./commands/subscriptions.ts";
 import { tail } from "./commands/tail/tail.ts";
+import { tokens } from "./commands/tokens.ts";
 import { verify } from "./commands/verify/verify.ts";
 import { type Invocation, type Surroundings, beginInvocation } from "./context.ts";
 import { Fault } from "./fault.ts";
@@ -22,7 +23,7 @@ import type { Stream, Terminal } from "./terminal.ts";
 const commands: Readonly<Record<string, readonly Definition[]>> = {
   "Qonto:": [connect, connectionCommands, subscriptions, onboarding],
   "Signatures:": [send, verify],
-  "The relay:": [destinations, events, eventTypeCommands, replay, reconcile, tail, doctor],
+  "The relay:": [destinations, events, eventTypeCommands, replay, reconcile, tail, tokens, doctor],
 };
 
 const SIGINT_EXIT_CODE = 130;

@@ -27,7 +27,7 @@ export class RelayRefusal extends Fault {
 
 const remedies: Readonly<Record<string, string>> = {
   unauthorized: "Set ADMIN_TOKEN to the relay's own, or to the token that was made for you.",
-  forbidden: "This token may only read. Set ADMIN_TOKEN to one that may change things.",
+  forbidden: "Set ADMIN_TOKEN to a token that may do this.",
   idempotency_in_progress:
     "The first request is still being worked on, and its answer was lost. Look at what is there before you ask for it again.",
   not_connected: "`npm run qonto -- connect` says where.",

@@ -147,13 +147,15 @@ const failure = {
 
 /** Instead of a page that cannot be shown. */
 function Refusal({ problem: { title, detail } }: { readonly problem: Pick<Problem, "title" | "detail"> }) {
-  const isLoggedIn = usePage().viewer !== undefined;
-  const Frame = isLoggedIn ? Page : Bare;
+  const { viewer } = usePage();
+  const Frame = viewer === undefined ? Bare : Page;
+  const start =
+    viewer === undefined ? "the console" : viewer.destinationId === null ? "the overview" : "your destination";
   return (
     <Frame title={title}>
       <Notice kind="bad">{detail}</Notice>
       <p>
-        <a href={ROOT}>{isLoggedIn ? "Go to the overview" : "Go to the console"}</a>
+        <a href={ROOT}>{`Go to ${start}`}</a>
       </p>
     </Frame>
   );

@@ -8,8 +8,10 @@ export interface Viewer {
   /** The name of the token, or an e-mail address. */
   readonly name: string;
   readonly by: "ADMIN_TOKEN" | "token" | "Cloudflare Access";
-  /** Full access; else read access. */
+  /** May send the forms that it is offered; else read access. */
   readonly mayChange: boolean;
+  /** The destination that the viewer sees alone; null for one that sees everything. */
+  readonly destinationId: string | null;
   /** Proves that a form is of this viewer. */
   readonly formToken: string;
 }

@@ -25,6 +25,11 @@ export function usePage(): PageContext {
   return page;
 }
 
+/** The destination that the viewer sees alone; null before the login, and for one that sees everything. */
+export function useOwnDestination(): string | null {
+  return usePage().viewer?.destinationId ?? null;
+}
+
 /** Answers with a whole document. */
 export function showPage(
   c: ConsoleContext,

@@ -27,7 +27,7 @@ export function paced(alert: Alert, told: string, now: number, atOnce: 1 | 2): A
   return { ...alert, told, pacedUntil: Math.max(alert.pacedUntil, now) + MS_PER_EVENT };
 }
 
-/** Shorter trouble is none that wakes people, unless it opens the circuit. */
+/** Shorter trouble is none of which people should know, unless it opens the circuit. */
 const FAILING_MS = 600_000;
 
 /**

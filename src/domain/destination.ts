@@ -1,5 +1,6 @@
 import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
+import type { Format } from "./format.ts";
 import { isOnHold } from "./hold.ts";
 import { isOperationalType } from "./operational-event.ts";
 
@@ -17,6 +18,11 @@ export interface Destination {
   readonly retryScheduleSeconds: readonly number[] | null;
   readonly timeoutMs: number;
   readonly maxPerSecond: number | null;
+  readonly format: Format;
+  /** Mustache over the event; null unless `format` is `template`. */
+  readonly template: string | null;
+  /** The relay's own origin, to which messages link; null: not known. */
+  readonly relayUrl: string | null;
   /** The key of everything sent to this destination, encrypted. */
   readonly encryptedSecret: string;
   /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */
@@ -48,8 +54,11 @@ export interface Destination {
  */
 export function matches(
   { id, enabled, types, organizations }: Pick<Destination, "id" | "enabled" | "types" | "organizations">,
-  { type, organizationId, resourceId }: Pick<RelayEvent, "type" | "organizationId"> &
-    Partial<Pick<RelayEvent, "resourceId">>,
+  {
+    type,
+    organizationId,
+    resourceId,
+  }: Pick<RelayEvent, "type" | "organizationId"> & Partial<Pick<RelayEvent, "resourceId">>,
 ): boolean {
   const isOperational = isOperationalType(type);
   const patterns = isOperational ? types.filter(isOperationalType) : types;

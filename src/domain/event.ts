@@ -45,5 +45,13 @@ export function isReconciled({ id }: Pick<RelayEvent, "id">): boolean {
   return id.startsWith(RECONCILED_PREFIX);
 }
 
+/** Beginning of the id of a test event. Qonto's ids do not begin so. */
+export const TEST_PREFIX = "test";
+
+/** Whether an event is a sample that was sent for a test. It is recorded nowhere. */
+export function isTest({ id }: Pick<RelayEvent, "id">): boolean {
+  return id.startsWith(`${TEST_PREFIX}_`);
+}
+
 /** `pending`: some delivery is. `settled`: none is. `unmatched`: it has no recipients. */
 export type EventState = "pending" | "settled" | "unmatched";

@@ -48,7 +48,10 @@ export interface OperationalData {
   /** It answered 410, and gets no more events until an operator enables it. */
   readonly "relay.destination.disabled": AboutDestination & { readonly disabled_at: string };
   /** Deliveries to a destination ended without success. How many of its deliveries are dead by now: a thousand at most. */
-  readonly "relay.delivery.dead": AboutDestination & { readonly dead_deliveries: number; readonly last_dead_at: string };
+  readonly "relay.delivery.dead": AboutDestination & {
+    readonly dead_deliveries: number;
+    readonly last_dead_at: string;
+  };
   /** The quarantine has got something. How much waits there by now. */
   readonly "relay.quarantine.received": { readonly quarantined_events: number };
   /** Checks of `/health` are degraded that were not, or not told. `checks` names all that are; `detail` is what they say. */

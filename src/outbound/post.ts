@@ -1,12 +1,14 @@
 import type { Config } from "../env.ts";
 import { type Attempt, type Outcome, classify } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
-import { type RelayEvent, bodyBytes, isReconciled } from "../domain/event.ts";
+import { type RelayEvent, isReconciled } from "../domain/event.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import { logFailure } from "../platform/log.ts";
 import { type Timers, withTimeout } from "../platform/timeout.ts";
 import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
+import { TemplateFault } from "./format/fault.ts";
+import { renderEvent } from "./format/render.ts";
 import { signingSecrets } from "./secrets.ts";
 import { signatureHeaders } from "./sign.ts";
 
@@ -104,15 +106,17 @@ async function prepare(
   const secrets = await signingSecrets(destination, at, config.encryptionKeys);
   if (secrets === null) return UNDECRYPTABLE_SECRET;
 
-  const body = bodyBytes(event);
+  const rendered = await renderEvent(event, destination);
+  if (rendered instanceof TemplateFault) return `The template cannot be used for this event: ${rendered.message}.`;
+  const { body, contentType, contentEncoding } = rendered;
   const headers: Record<string, string> = {
     ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), secrets)),
     "x-relay-event-type": event.type,
     "x-relay-attempt": String(attempt),
     "user-agent": "qonto-relay",
     ...(isReconciled(event) ? { "x-relay-reconciled": "true" } : {}),
-    ...(event.contentType === null ? {} : { "content-type": event.contentType }),
-    ...(event.contentEncoding === null ? {} : { "content-encoding": event.contentEncoding }),
+    ...(contentType === null ? {} : { "content-type": contentType }),
+    ...(contentEncoding === null ? {} : { "content-encoding": contentEncoding }),
   };
   return { headers, body };
 }

@@ -145,11 +145,16 @@ export function summaryOf(type: string, data: unknown): Summary {
   const currency = fieldAt(data, paths.currency ?? "currency");
   const monies = (paths.money ?? []).map((path) => readMoney(fieldAt(data, path), currency));
   return {
-    title: paths.title.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null,
+    title: firstTextOf(data, paths.title),
     money: monies.find((money) => money !== null) ?? null,
     iban: ibanOf(data),
     words: paths.words.map((path) => wordAt(data, path)).filter((word) => word !== null),
   };
+}
+
+/** The first of the fields that holds a text, cut to the length of a title. */
+export function firstTextOf(data: unknown, paths: readonly string[]): string | null {
+  return paths.map((path) => text(data, path, LONGEST_TITLE)).find((one) => one !== null) ?? null;
 }
 
 function ibanOf(data: unknown): string | null {
@@ -220,7 +225,8 @@ export function whatHappened({ type, event }: Pick<RelayEvent, "type" | "event">
   return noun === undefined ? [type, ...happened].join(": ") : [noun, ...happened].join(" ");
 }
 
-function nounOf(type: string): string | undefined {
+/** What a type is about; undefined outside of the catalogue. */
+export function nounOf(type: string): string | undefined {
   if (type.startsWith("registrations.")) return "Registration";
   return type.startsWith("organizations.") ? "Organization" : summaries.get(type)?.noun;
 }

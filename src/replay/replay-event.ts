@@ -1,5 +1,6 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
 import { matches } from "../domain/destination.ts";
+import { isOwnEvent } from "../domain/own-event.ts";
 import { batchOf } from "../store/batch.ts";
 import type { Database } from "../store/database.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
@@ -9,30 +10,33 @@ import { findEvent, readEventDetail } from "../store/event-list.ts";
 /**
  * The deliveries that a replay of an event makes, or why there can be none. A named destination gets the event even if it has
  * it already. Otherwise all get it that match and do not have it. An event that awaits its first fan-out needs no replay, and
- * cannot be replayed to a destination that does not match.
+ * cannot be replayed to a destination that does not match. With `isOwnOnly` the named destination gets only its own events (src/domain/own-event.ts).
  */
 export async function findReplayed(
   db: Database,
   eventId: string,
   named: string | undefined,
-): Promise<DeliveryKey[] | "unknown_event" | "unknown_destination" | "too_early"> {
+  { isOwnOnly }: { readonly isOwnOnly: boolean },
+): Promise<DeliveryKey[] | "unknown_event" | "unknown_destination" | "not_its_own" | "too_early"> {
   const found = await batchOf(db, {
     event: findEvent(db, eventId),
     deliveries: deliveriesOfEvent(db, eventId),
     destinations: enabledDestinations(db),
   });
   const [row] = found.event.rows;
-  if (row === undefined) return "unknown_event";
+  if (row === undefined) return isOwnOnly ? "not_its_own" : "unknown_event";
   const event = readEventDetail(row);
+  const deliveries = found.deliveries.rows.map(readDeliveryRow);
   const toKey = (destinationId: string) => ({ destinationId, eventId, receivedAt: event.receivedAt });
   if (named !== undefined) {
     const [destination] = await findDestinations(db, [named]);
     if (destination === undefined) return "unknown_destination";
+    if (isOwnOnly && !isOwnEvent(destination, event, deliveries)) return "not_its_own";
     if (!event.isAwaitingFirstFanOut) return [toKey(named)];
     return matches(destination, event) ? [] : "too_early";
   }
   if (event.isAwaitingFirstFanOut) return [];
-  const delivered = found.deliveries.rows.map(readDeliveryRow).filter(({ status }) => status === "delivered");
+  const delivered = deliveries.filter(({ status }) => status === "delivered");
   const have = new Set(delivered.map(({ destinationId }) => destinationId));
   return found.destinations.rows
     .map(readDestinationRow)

@@ -102,7 +102,8 @@ export const changeAlertSql = `
   ON CONFLICT DO UPDATE SET told = excluded.told, seen = excluded.seen, paced_until = excluded.paced_until
   WHERE told = ?6 AND seen = ?7 AND paced_until = ?8`;
 
-const isAfterSql = "EXISTS (SELECT 1 FROM alerts WHERE subject = ?13 AND name = ?14 AND told = ?15 AND paced_until = ?16)";
+const isAfterSql =
+  "EXISTS (SELECT 1 FROM alerts WHERE subject = ?13 AND name = ?14 AND told = ?15 AND paced_until = ?16)";
 
 /** Writes changes and records their events, in one transaction. Rows written: 1 for each change, 2 for each event. */
 export async function changeAlerts(db: Database, changes: readonly AlertChange[]): Promise<void> {
@@ -110,16 +111,7 @@ export async function changeAlerts(db: Database, changes: readonly AlertChange[]
     alerts: changes.map(({ subject, name, before, after }) =>
       db
         .prepare(changeAlertSql)
-        .bind(
-          subject,
-          name,
-          after.told,
-          after.seen,
-          after.pacedUntil,
-          before.told,
-          before.seen,
-          before.pacedUntil,
-        ),
+        .bind(subject, name, after.told, after.seen, after.pacedUntil, before.told, before.seen, before.pacedUntil),
     ),
     events: changes.flatMap(({ subject, name, after, event }) =>
       event === null

@@ -25,8 +25,9 @@ export const pageOfEventsSql = `
     AND (?3 IS NULL OR recipient.key = ?3) AND (?4 IS NULL OR ${statusSql} = ?4)
   ORDER BY events.seq DESC, recipient.key DESC LIMIT ?5`;
 
+/** The event can be anybody's, so a cursor has nothing of it but its place. */
 export const edgeOfEventsSql = `
-  SELECT '${AFTER_ALL}' AS destinationId, received_at AS receivedAt, id AS eventId, seq FROM events
+  SELECT '${AFTER_ALL}' AS destinationId, 0 AS receivedAt, '' AS eventId, seq FROM events
   WHERE seq <= ${fromSql} - ${MAX_LOOKED_AT} ORDER BY seq DESC LIMIT 1`;
 
 const newestFirst = "ORDER BY destination_id DESC, received_at DESC, event_id DESC";

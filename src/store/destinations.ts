@@ -3,13 +3,15 @@ import { writeAll } from "./batch.ts";
 import { type Database, write } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { forgetAlerts } from "./alerts.ts";
+import { formats } from "../domain/format.ts";
 import { newestSuccessSql } from "./destination-health.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
 import { flag, json, rowsOf } from "./rows.ts";
+import { deleteTokensOfDestination } from "./tokens.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
-  timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, secret AS encryptedSecret, previous_secrets AS previousSecrets,
+  timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, format, template, relay_url AS relayUrl, secret AS encryptedSecret, previous_secrets AS previousSecrets,
   is_slow AS isSlow, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
   circuit_opened_at AS circuitOpenedAt, next_drain_at AS nextDrainAt, held_until AS heldUntil, created_at AS createdAt,
   updated_at AS updatedAt`;
@@ -24,6 +26,9 @@ const storedRow = z.object({
   retryScheduleSeconds: json(z.array(z.number())).nullable(),
   timeoutMs: z.number(),
   maxPerSecond: z.number().nullable(),
+  format: z.enum(formats),
+  template: z.string().nullable(),
+  relayUrl: z.string().nullable(),
   encryptedSecret: z.string(),
   previousSecrets: json(
     z.array(
@@ -136,10 +141,10 @@ export const readListedDestination = (row: unknown) => listedRow.parse(row);
 
 export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
-    max_per_second, secret, created_at, updated_at)
+    max_per_second, format, template, relay_url, secret, created_at, updated_at)
   SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'enabled',
-    ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt',
-    ?1 ->> 'updatedAt' WHERE true
+    ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'format', ?1 ->> 'template',
+    ?1 ->> 'relayUrl', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt', ?1 ->> 'updatedAt' WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 export async function insertDestination(db: Database, destination: Destination): Promise<void> {
@@ -155,6 +160,9 @@ const changeable = [
   "retry_schedule_seconds",
   "timeout_ms",
   "max_per_second",
+  "format",
+  "template",
+  "relay_url",
 ] as const;
 
 /** A column that is absent is not changed; null is a value. */
@@ -197,10 +205,11 @@ export function disableDestinations(db: Database, ids: readonly string[], now: n
 
 export const deleteSql = "DELETE FROM destinations WHERE id = ?1";
 
-/** Deletes it, its counts and what alerts have told of it. */
+/** Deletes it, its tokens, its counts and what alerts have told of it. */
 export async function deleteDestination(db: Database, id: string): Promise<void> {
   await writeAll(db, {
     destination: db.prepare(deleteSql).bind(id),
+    tokens: deleteTokensOfDestination(db, id),
     counts: forgetRemovedDestinations(db),
     alerts: forgetAlerts(db, id),
   });

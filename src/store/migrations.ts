@@ -6,7 +6,9 @@ export const expectedMigrations: readonly string[] = [
   "0002_connections.sql",
   "0003_step_failures.sql",
   "0004_destination_features.sql",
+  "0005_destination_tokens.sql",
   "0006_operational_events.sql",
+  "0007_relay_url.sql",
 ];
 
 /** The table in which wrangler keeps what it has applied, so that a database may be migrated by either. */

@@ -2,12 +2,15 @@ import { z } from "zod";
 import { type Database, write } from "./database.ts";
 import { rowsOf } from "./rows.ts";
 
-const columns = "id, name, access, created_at AS createdAt, last_used_at AS lastUsedAt";
+const columns =
+  "id, name, access, destination_id AS destinationId, created_at AS createdAt, last_used_at AS lastUsedAt";
 
 const tokenRow = z.object({
   id: z.string(),
   name: z.string(),
-  access: z.enum(["read", "full"]),
+  access: z.enum(["read", "full", "destination"]),
+  /** Whose token it is; null unless its access is that of a destination. */
+  destinationId: z.string().nullable(),
   /** Unix milliseconds. */
   createdAt: z.number(),
   /** Unix milliseconds, to the hour. */
@@ -39,14 +42,15 @@ export async function listTokens(db: Database, after: string, limit: number): Pr
 }
 
 export const insertTokenSql = `
-  INSERT INTO tokens (id, name, access, digest, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+  INSERT INTO tokens (id, name, access, destination_id, digest, created_at)
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?4 IS NULL OR EXISTS (SELECT 1 FROM destinations WHERE id = ?4)
   ON CONFLICT (name) DO UPDATE SET name = excluded.name WHERE id = excluded.id
   RETURNING id`;
 
-/** Returns false when the name is taken. */
+/** Returns false when the name is taken, or when there is no such destination. */
 export async function insertToken(db: Database, token: NamedToken, digest: string): Promise<boolean> {
-  const { id, name, access, createdAt } = token;
-  const statement = db.prepare(insertTokenSql).bind(id, name, access, digest, createdAt);
+  const { id, name, access, destinationId, createdAt } = token;
+  const statement = db.prepare(insertTokenSql).bind(id, name, access, destinationId, digest, createdAt);
   return (await write(db, statement)).results.length > 0;
 }
 
@@ -54,6 +58,13 @@ export const deleteTokenSql = "DELETE FROM tokens WHERE id = ?1";
 
 export async function deleteToken(db: Database, id: string): Promise<void> {
   await write(db, db.prepare(deleteTokenSql).bind(id));
+}
+
+export const deleteTokensOfDestinationSql = "DELETE FROM tokens WHERE destination_id = ?1";
+
+/** A statement, for the transaction that deletes the destination. */
+export function deleteTokensOfDestination(db: Database, destinationId: string): D1PreparedStatement {
+  return db.prepare(deleteTokensOfDestinationSql).bind(destinationId);
 }
 
 export const noteUseSql = "UPDATE tokens SET last_used_at = ?2 WHERE id = ?1";

@@ -81,9 +81,15 @@ export async function fillBusyDay(scene: Scene) {
     { ...record, id: `${record.id}f`, action: "destination.replayed", outcome: "failed" },
   );
   await scene.client.patch(`/api/destinations/${destinations.accounting}`, { timeout_ms: 9_000 }, z.unknown());
-  const reader = { name: "reader", access: "read" };
-  const { token: readerToken } = await scene.client.post("/api/tokens", reader, z.object({ token: z.string() }));
-  return { destinations, readerToken, refused, refusedToo, hostile, unreadable };
+  const tokenOf = async (input: object) =>
+    (await scene.client.post("/api/tokens", input, z.object({ token: z.string() }))).token;
+  const readerToken = await tokenOf({ name: "reader", access: "read" });
+  const fraudDeskToken = await tokenOf({
+    name: "fraud-desk",
+    access: "destination",
+    destination_id: destinations.fraudDesk,
+  });
+  return { destinations, readerToken, fraudDeskToken, refused, refusedToo, hostile, unreadable };
 }
 
 interface DeadLettersOf {

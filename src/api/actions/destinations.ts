@@ -31,6 +31,7 @@ import {
   destinationOptionNames,
 } from "../schemas/destination.ts";
 import { audited } from "./audited.ts";
+import { changeFormat, checkTemplate, newFormat } from "./destination-format.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -51,6 +52,7 @@ export async function createDestination(
 ): Promise<{ readonly destination: DestinationReport; readonly secret: string }> {
   const url = readUrl(input.url, c.env);
   const now = world.now();
+  const { format, template, max_per_second } = { ...newFormat, ...changeFormat(input, newFormat) };
   const { secret, encrypted } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
   const created: DestinationReport = {
     id,
@@ -61,7 +63,10 @@ export async function createDestination(
     enabled: input.enabled ?? true,
     retryScheduleSeconds: input.retry_schedule_seconds ?? null,
     timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
-    maxPerSecond: input.max_per_second ?? null,
+    maxPerSecond: input.max_per_second ?? max_per_second ?? null,
+    format,
+    template,
+    relayUrl: relayUrlOf(c),
     encryptedSecret: encrypted,
     previousSecrets: [],
     isIsolated: false,
@@ -76,6 +81,7 @@ export async function createDestination(
     createdAt: now,
     updatedAt: now,
   };
+  await checkTemplate(template, created.types, world);
   await audited(c, world, {
     action: "destination.created",
     subject: id,
@@ -92,14 +98,18 @@ export async function changeDestination(
   id: string,
   asked: z.output<typeof destinationChange>,
 ): Promise<DestinationReport> {
-  const input = asked.url === undefined ? asked : { ...asked, url: readUrl(asked.url, c.env) };
-  const before = showDestination(await existingDestination(c, id), world.now());
+  const present = await existingDestination(c, id);
+  const formatted = { ...asked, ...changeFormat(asked, present) };
+  await checkTemplate(asked.template, asked.types ?? present.types, world);
+  const input = asked.url === undefined ? formatted : { ...formatted, url: readUrl(asked.url, c.env) };
+  const before = showDestination(present, world.now());
   await audited(c, world, {
     action: "destination.changed",
     subject: id,
     before: pick(before, Object.keys(input)),
     make: async () => {
-      if (!(await updateDestination(c.env.DB, id, input, world.now()))) throw notFound("destination");
+      const change = { ...input, relay_url: relayUrlOf(c) };
+      if (!(await updateDestination(c.env.DB, id, change, world.now()))) throw notFound("destination");
     },
     after: () => input,
   });
@@ -109,7 +119,8 @@ export async function changeDestination(
     }
   }
   // It may be healthy again: its pending deliveries need not wait for their next retry.
-  if (input.enabled === true || input.url !== undefined) await bringDeliveriesForward(c.env.DB, id, world.now());
+  const isMended = input.enabled === true || input.url !== undefined || input.format !== undefined;
+  if (isMended) await bringDeliveriesForward(c.env.DB, id, world.now());
   await drainNow(c.env, [id], world.now());
   return existingDestination(c, id);
 }
@@ -200,6 +211,11 @@ async function remove(db: Database, id: string, now: number): Promise<void> {
 
 async function endAllPending(db: Database, destinationId: string, now: number): Promise<void> {
   while ((await endPendingDeliveries(db, destinationId, { now, limit: ENDED_AT_ONCE })) === ENDED_AT_ONCE);
+}
+
+/** The origin at which the operator reaches the relay. */
+export function relayUrlOf({ req }: Pick<ActionContext, "req">): string {
+  return new URL(req.url).origin;
 }
 
 /** The URL as it is stored. */

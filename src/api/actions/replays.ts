@@ -6,6 +6,7 @@ import { type ReplayInput, beginReplay, planReplay } from "../../replay/replay-d
 import { findReplayed } from "../../replay/replay-event.ts";
 import { replayDeliveries } from "../../store/replay-deliveries.ts";
 import { countReplay } from "../../store/replays.ts";
+import { narrowed, notItsOwn, ownDestinationOf } from "../destination-access.ts";
 import { refuse } from "../refusals.ts";
 import { type ActionContext, invalidRequest, notFound } from "../requests.ts";
 import { audited } from "./audited.ts";
@@ -57,8 +58,8 @@ async function plan({ env }: ActionContext, destinationId: string, input: Replay
 }
 
 /**
- * Replays an event to the named destination, or to all that want it and do not have it; returns to how many. `askedAt`: when
- * the request was first made, Unix milliseconds.
+ * Replays an event to the named destination, or to all that want it and do not have it; returns to how many. The token of a
+ * destination replays to that one alone, and only its own events. `askedAt`: when the request was first made, Unix milliseconds.
  */
 export async function replayEvent(
   c: ActionContext,
@@ -67,7 +68,9 @@ export async function replayEvent(
   named: string | undefined,
   askedAt = world.now(),
 ): Promise<number> {
-  const replayed = await findReplayed(c.env.DB, id, named);
+  const to = narrowed(c, named);
+  const replayed = await findReplayed(c.env.DB, id, to, { isOwnOnly: ownDestinationOf(c) !== null });
+  if (replayed === "not_its_own") throw notItsOwn();
   if (replayed === "unknown_event") throw notFound("event");
   if (replayed === "unknown_destination") throw notFound("destination");
   if (replayed === "too_early") throw refuse("too_early");
@@ -76,7 +79,7 @@ export async function replayEvent(
   const count = await audited(c, world, {
     action: "event.replayed",
     subject: id,
-    make: () => replayDeliveries(c.env.DB, replayed, now, { named: named !== undefined, askedAt }),
+    make: () => replayDeliveries(c.env.DB, replayed, now, { named: to !== undefined, askedAt }),
     after: (made) => ({ destination_ids: destinationIds, count: made }),
   });
   await drainNow(c.env, destinationIds, now);

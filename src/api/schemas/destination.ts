@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { MAX_TEMPLATE_CHARACTERS, formats } from "../../domain/format.ts";
 import { time } from "./common.ts";
 import { attempt } from "./delivery.ts";
 
@@ -34,6 +35,19 @@ const options = z.strictObject({
     }),
   timeout_ms: z.int().min(100).max(30_000),
   max_per_second: z.number().min(0.01).max(1_000).nullable(),
+  format: z
+    .enum(formats)
+    .describe(
+      "`qonto`: byte for byte as received. `cloudevents`: CloudEvents 1.0, structured JSON. `slack`, `teams`: one readable message; without a `max_per_second` the destination gets the rate that these take. `template`: what `template` makes of the event.",
+    ),
+  template: z
+    .string()
+    .min(1)
+    .max(MAX_TEMPLATE_CHARACTERS)
+    .nullable()
+    .describe(
+      "Mustache over the event, for the format `template` alone. `{{path}}` is a text for the inside of a JSON string, `{{{path}}}` a value as JSON. What comes out must be JSON.",
+    ),
 });
 
 /** The fields of a destination that a request can set. */
@@ -100,6 +114,8 @@ export const exampleDestination = {
   retry_schedule_seconds: null,
   timeout_ms: 10_000,
   max_per_second: null,
+  format: "qonto",
+  template: null,
   created_at: "2026-11-24T10:00:00.000Z",
   updated_at: "2026-11-24T10:00:00.000Z",
   health: {

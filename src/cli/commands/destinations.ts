@@ -7,17 +7,17 @@ import {
   rotatedSecret,
   testResult,
 } from "../../api/schemas/destination.ts";
+import { formats } from "../../domain/format.ts";
 import { defineCommand, defineGroup } from "../command.ts";
+import { DESTINATIONS_PATH, destinationPath } from "../destination-path.ts";
 import { wrongUsage } from "../fault.ts";
 import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
 import { type Cell, type Output, printable } from "../output.ts";
-
-export const DESTINATIONS_PATH = "/api/destinations";
-
-export const destinationPath = (id: string) => `${DESTINATIONS_PATH}/${encodeURIComponent(id)}`;
+import { readFormatting, templateFile } from "./formatting.ts";
+import { preview } from "./preview.ts";
 
 /** A newer relay may know more fields and states. A program that reads `--json` gets them all. */
-const asRead = { health: destinationHealth.extend({ state: z.string() }).loose() };
+const asRead = { health: destinationHealth.extend({ state: z.string() }).loose(), format: z.string() };
 export const destination = destinationSchema.extend(asRead).loose();
 
 export type Destination = z.output<typeof destination>;
@@ -42,6 +42,7 @@ const settable = {
     "how many a second at most; or `none`",
     orWord("none", null, readNumber),
   ),
+  format: option("--format <format>", `what it gets of an event: ${formats.join(", ")}`),
 } satisfies Partial<Record<keyof z.input<typeof destinationChange>, CommandOption<unknown>>>;
 
 const list = defineCommand({
@@ -71,10 +72,12 @@ const create = defineCommand({
   summary: "add one; its secret is shown this once",
   arguments: { endpoint: "the address that the relay posts events to" },
   asks: ["relay"],
-  options: { ...settable, paused: flag("--paused", "send it nothing yet") },
+  options: { ...settable, template: templateFile, paused: flag("--paused", "send it nothing yet") },
   example: "destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
-  async run({ output, openRelay }, { endpoint, paused, ...settings }) {
-    const input = { ...settings, url: endpoint, ...(paused ? { enabled: false } : {}) };
+  async run(context, { endpoint, paused, template, ...settings }) {
+    const { output, openRelay } = context;
+    const formatting = await readFormatting(context, settings.format, template);
+    const input = { ...settings, ...formatting, url: endpoint, ...(paused ? { enabled: false } : {}) };
     const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.extend(asRead).loose());
     output.show(created, () => [asFields(created, output), "", secretLine(created.secret, output)].join("\n"));
   },
@@ -84,10 +87,11 @@ const update = defineCommand({
   name: "update",
   summary: "change what is given",
   ...ofOne,
-  options: { ...settable, endpoint: option("--endpoint <url>", "its new address") },
+  options: { ...settable, template: templateFile, endpoint: option("--endpoint <url>", "its new address") },
   example: "destinations update dst_0193 --types all --max-per-second 20",
-  async run({ output, openRelay }, { id, endpoint, ...settings }) {
-    const input = { ...settings, url: endpoint };
+  async run(context, { id, endpoint, template, ...settings }) {
+    const { output, openRelay } = context;
+    const input = { ...settings, ...(await readFormatting(context, settings.format, template)), url: endpoint };
     if (Object.values(input).every((value) => value === undefined))
       throw wrongUsage("What is to change?", "--help names what can.");
     output.show(await openRelay().patch(destinationPath(id), input, destination), asFields);
@@ -166,7 +170,7 @@ const test = defineCommand({
 });
 
 export const destinations = defineGroup("destinations", "the destinations that the relay sends to", {
-  commands: [list, show, create, update, remove, pause, resume, rotateSecret, test],
+  commands: [list, show, create, update, remove, pause, resume, rotateSecret, test, preview],
 });
 
 function secretLine(secret: string, output: Output): string {
@@ -201,6 +205,8 @@ function asFields(one: Destination, output: Output): string {
     ["retry schedule", retry_schedule_seconds === null ? "default" : `${retry_schedule_seconds.join(", ")} s`],
     ["timeout", `${one.timeout_ms} ms`],
     ["rate limit", max_per_second === null ? "none" : `${max_per_second} a second`],
+    ["format", one.format],
+    ["template", one.template],
   ]);
 }
 

@@ -4,7 +4,7 @@ import { defineCommand, defineGroup } from "../command.ts";
 import type { Context } from "../context.ts";
 import { choice, option, readIsoTime, required } from "../options.ts";
 import type { RelayClient } from "../relay-client.ts";
-import { destinationPath } from "./destinations.ts";
+import { destinationPath } from "../destination-path.ts";
 import { eventPath } from "./events.ts";
 
 const POLL_MS = 1_000;

@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { type Config, readConfig } from "../../env.ts";
 import { adminTokenOf, findCallerAgain } from "../../api/authenticate.ts";
+import { notItsOwn } from "../../api/destination-access.ts";
 import { refuse } from "../../api/refusals.ts";
 import type { Actor } from "../../api/requests.ts";
 import type { World } from "../../platform/world.ts";
@@ -13,6 +14,8 @@ import {
   type Viewer,
   readOnlyReason,
 } from "../requests.ts";
+import { destinationAddress } from "../addresses.ts";
+import { opensPath } from "../destination-pages.ts";
 import { readAuthorization } from "./authorization.ts";
 import { findEmail, isNamed } from "./identity.ts";
 import { type Session, isFromOwnSite, readSession } from "./session.ts";
@@ -29,7 +32,7 @@ interface Entrant {
 
 /**
  * Lets in a session, else an identity of Cloudflare Access; others go to the login and come back. A change needs a form of
- * the same entrant.
+ * the same entrant. The token of a destination enters its own pages alone, and the others lead nowhere.
  */
 export function requireSession(world: Pick<World, "now" | "setTimer">): MiddlewareHandler<ConsoleEnv> {
   return async (c, next) => {
@@ -46,13 +49,18 @@ export function requireSession(world: Pick<World, "now" | "setTimer">): Middlewa
     c.set("caller", caller);
     c.set("credential", credential);
     const formToken = await formTokenOf(config, id);
-    c.set("viewer", { name: caller.name, by, mayChange: caller.access === "full", formToken });
+    const { name, access, destinationId } = caller;
+    c.set("viewer", { name, by, mayChange: access !== "read", destinationId, formToken });
+    if (destinationId !== null && !opensPath(destinationId, isLook ? "look" : "change", c.req.path)) {
+      if (isLook && c.req.path === ROOT) return c.redirect(destinationAddress(destinationId), 303);
+      throw notItsOwn();
+    }
     if (!isLook) {
       const isOwnForm =
         isFromOwnSite(c) && (await isFormTokenOf(config, id, (await c.req.parseBody({ all: true }))[FORM_TOKEN]));
       if (!isOwnForm)
         throw refuse("forbidden", { detail: "This form is not one of your session. Open the page again." });
-      if (caller.access === "read" && c.req.path !== `${ROOT}/logout`)
+      if (access === "read" && c.req.path !== `${ROOT}/logout`)
         throw refuse("forbidden", { detail: readOnlyReason(by) });
     }
     return next();
@@ -118,5 +126,5 @@ async function entrantOfIdentity(
 }
 
 function actorOf(email: string, { consoleFullAccess }: Config): Actor {
-  return { name: email, access: isNamed(email, consoleFullAccess) ? "full" : "read" };
+  return { name: email, access: isNamed(email, consoleFullAccess) ? "full" : "read", destinationId: null };
 }

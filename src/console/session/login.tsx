@@ -86,7 +86,7 @@ function Login({ next, fault, isFromElsewhere = false }: LoginProps) {
         <TextField
           label="Token"
           name="token"
-          help="ADMIN_TOKEN, or a named token of this relay. A token with read access sees every page and changes nothing."
+          help="ADMIN_TOKEN, or a named token of this relay. A token with read access sees every page and changes nothing; that of a destination leads to its destination."
           type="password"
           required
           autocomplete="current-password"

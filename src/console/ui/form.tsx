@@ -1,7 +1,8 @@
 import type { JSX, PropsWithChildren } from "hono/jsx";
 import { z } from "zod";
+import { isOffered } from "../destination-pages.ts";
 import { type Viewer, FORM_TOKEN, readOnlyReason } from "../requests.ts";
-import { usePage } from "../show-page.tsx";
+import { useOwnDestination, usePage } from "../show-page.tsx";
 import { instantText } from "../../api/schemas/common.ts";
 
 type FormProps = PropsWithChildren<{ readonly action: string; readonly class?: string }>;
@@ -50,8 +51,9 @@ interface ButtonLinkProps {
   readonly rel?: "next";
 }
 
-/** A link that looks like a button. */
+/** A link that looks like a button. Nothing where the viewer is not let in. */
 export function ButtonLink({ href, kind = "plain", rel, children }: PropsWithChildren<ButtonLinkProps>) {
+  if (!isOffered(useOwnDestination(), "look", href)) return null;
   return (
     <a class={`button button-${kind}`} rel={rel} href={href}>
       {children}
@@ -68,8 +70,14 @@ export function CopyButton({ id, kind = "plain" }: { readonly id: string; readon
   );
 }
 
-/** A button that is a form of its own. */
+/** A link to a page. The text alone where the viewer is not let in. */
+export function PageLink({ href, children }: PropsWithChildren<{ readonly href: string }>) {
+  return isOffered(useOwnDestination(), "look", href) ? <a href={href}>{children}</a> : <>{children}</>;
+}
+
+/** A button that is a form of its own. Nothing where the viewer may not send it. */
 export function Press({ action, ...button }: ButtonProps & { readonly action: string }) {
+  if (!isOffered(useOwnDestination(), "change", action)) return null;
   return (
     <Form action={action} class="press">
       <Button {...button} />

@@ -1,8 +1,8 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
-import { addresses } from "../addresses.ts";
+import { addresses, destinationAddress } from "../addresses.ts";
 import { readFlash } from "../flash.ts";
-import { type Viewer, ROOT } from "../requests.ts";
-import { usePage } from "../show-page.tsx";
+import { type Viewer, DOCS, ROOT } from "../requests.ts";
+import { useOwnDestination, usePage } from "../show-page.tsx";
 import { ButtonLink, Form } from "./form.tsx";
 
 /** The navigation, in its order. */
@@ -49,10 +49,10 @@ export function Page({ title, here, trail, lead, failing = 0, children }: PagePr
         </a>
         <nav class="nav" aria-label="Pages">
           <ul>
-            {places.map((place) => (
+            {usePlaces(here).map(({ title, href, isHere }) => (
               <li>
-                <a href={place.href} aria-current={place.href === here ? "page" : undefined}>
-                  {place.title}
+                <a href={href} aria-current={isHere ? "page" : undefined}>
+                  {title}
                 </a>
               </li>
             ))}
@@ -74,6 +74,16 @@ export function Page({ title, here, trail, lead, failing = 0, children }: PagePr
       </footer>
     </Document>
   );
+}
+
+/** The token of a destination has that and its documentation to go to. */
+function usePlaces(here: Place | undefined) {
+  const own = useOwnDestination();
+  if (own === null) return places.map((place) => ({ ...place, isHere: place.href === here }));
+  return [
+    { title: "Destination", href: destinationAddress(own), isHere: here === addresses.destinations },
+    { title: "Documentation", href: DOCS, isHere: false },
+  ];
 }
 
 /** A page in front of the login. */
@@ -133,7 +143,7 @@ function ViewerBar({ viewer }: { readonly viewer: Viewer }) {
     <div class="viewer cluster small soft">
       <span>
         <bdi>{viewer.name}</bdi>
-        {` · ${viewer.by}${viewer.mayChange ? "" : " · read-only"}`}
+        {` · ${viewer.by}${viewer.mayChange ? "" : " · read-only"}${viewer.destinationId === null ? "" : " · one destination"}`}
       </span>
       {viewer.by === "Cloudflare Access" ? (
         <>

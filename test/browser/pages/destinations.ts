@@ -32,6 +32,21 @@ export function destinations(): void {
     ],
   });
 
+  describePage({
+    name: "destination-by-its-token",
+    path: "/console",
+    heading: "Fraud desk",
+    shows: ["fraud-desk · token · one destination", "Send test event", "Rotate secret", "Deliveries"],
+    as: "fraudDesk",
+  });
+  describePage({
+    name: "closed-to-a-destination",
+    path: "/console/audit",
+    heading: "Forbidden",
+    shows: ["This token is for one destination", "Go to your destination"],
+    as: "fraudDesk",
+  });
+
   it("are added, with a secret to copy and a test event to send", async ({ scene, enter }) => {
     const destination = await scene.listen();
     const page = await enter();

@@ -191,6 +191,41 @@ describe("destinations", () => {
   });
 });
 
+describe("tokens", () => {
+  it("are created, listed and revoked; that of a destination works for its destination alone", async () => {
+    const { id } = await json("destinations", "create", `${receiver.url}/own`);
+    const { id: otherId } = await json("destinations", "create", `${receiver.url}/other`);
+    const made = await json("tokens", "create", "books", "--access", "destination", "--destination", id);
+    expect(made).toMatchObject({ name: "books", access: "destination", destination_id: id });
+    const { token, ...listed } = made;
+    expect((await json("tokens", "list")).data).toEqual([listed]);
+
+    const asBooks = { ...environment, ADMIN_TOKEN: token };
+    const own = await qonto(["destinations", "list", "--json"], asBooks);
+    expect(JSON.parse(own.stdout).data.map((one: { id: string }) => one.id)).toEqual([id]);
+    expect((await qonto(["destinations", "test", id], asBooks)).code).toBe(0);
+    const { code, stderr } = await qonto(["destinations", "test", otherId], asBooks);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^This token is for one destination, .* \(403 forbidden, .*\nSet ADMIN_TOKEN /),
+    ]);
+
+    const table = (await qonto(["tokens", "list"], environment)).stdout;
+    expect(table).toMatch(/^ID +NAME +ACCESS +DESTINATION +LAST USED\n/);
+    expect(table).not.toContain(token);
+    await json("tokens", "revoke", made.id);
+    expect((await qonto(["tokens", "list"], environment)).stdout).toContain("No named tokens yet.");
+    const shown = (await qonto(["tokens", "create", "grafana", "--access", "read"], environment)).stdout;
+    expect(shown).toMatch(/^grafana: tok_\w+\nToken, shown this once: {2}qrt_[\w-]{80}\n$/);
+    for (const one of [id, otherId]) await json("destinations", "delete", one);
+  });
+
+  it("of a destination need one, and the relay says so", async () => {
+    const { code, stderr } = await qonto(["tokens", "create", "books", "--access", "destination"], environment);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^destination_id: is missing \(400 invalid_request, /)]);
+  });
+});
+
 describe("an event", () => {
   it("is sent as Qonto does, listed, shown, and replayed to a destination that missed it", async () => {
     const sent = await json("send", "v1/transactions", "--count", "2");

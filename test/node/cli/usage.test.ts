@@ -125,7 +125,7 @@ describe("a far side that fails ends a command with 1", () => {
     [
       "a token that may only read",
       { status: 403, body: { code: "forbidden", detail: "No." } },
-      "No (403 forbidden, URL).\nThis token may only read. Set ADMIN_TOKEN to one that may change things.\n",
+      "No (403 forbidden, URL).\nSet ADMIN_TOKEN to a token that may do this.\n",
     ],
     [
       "a far side that writes control characters",

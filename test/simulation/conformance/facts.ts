@@ -244,7 +244,7 @@ export const databaseFacts: readonly DatabaseFact[] = [
     title: "a value that a table refuses is told with both names of its error",
     run: async (db) => {
       const token = (name: string, access: string, digest: string) => () =>
-        rows(db, "INSERT INTO tokens VALUES (?3 || ?1, ?1, ?2, ?3, 1, NULL)", name, access, digest);
+        rows(db, "INSERT INTO tokens VALUES (?3 || ?1, ?1, ?2, ?3, 1, NULL, NULL)", name, access, digest);
       await token("one", "full", "d")();
       return [
         await failure(token("one", "full", "e")),
@@ -256,7 +256,7 @@ export const databaseFacts: readonly DatabaseFact[] = [
     },
     expected: [
       "D1_ERROR: UNIQUE constraint failed: tokens.name: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
-      "D1_ERROR: CHECK constraint failed: access IN ('read', 'full'): SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)",
+      "D1_ERROR: CHECK constraint failed: access IN ('read', 'full', 'destination'): SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)",
       "D1_ERROR: cannot store REAL value in INTEGER column cron_state.value: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
       "D1_ERROR: cannot store TEXT value in INTEGER column cron_state.value: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
       "D1_ERROR: datatype mismatch: SQLITE_MISMATCH",

@@ -53,7 +53,11 @@ import {
 export const storeReads: Readonly<Record<string, StoreMove>> = {
   alertSigns: async (db, chance) => {
     const { destinations, quarantine, alertOf } = await readAlertSigns(db, at(chance));
-    return { destinations, quarantine, failing: destinationIds.map((subject) => alertOf({ subject, name: "failing" })) };
+    return {
+      destinations,
+      quarantine,
+      failing: destinationIds.map((subject) => alertOf({ subject, name: "failing" })),
+    };
   },
   overview: async (db, chance) => {
     await db.batch([

@@ -165,7 +165,8 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
     }
   },
   findOverdue: (db, chance) => drain.overdueDestinations(db, at(chance), at(chance)),
-  endExpired: (db, chance) => drain.endExpiredDeliveries(db, pick(chance, destinationIds), { dueSince: at(chance), now: at(chance), limit: 2 }),
+  endExpired: (db, chance) =>
+    drain.endExpiredDeliveries(db, pick(chance, destinationIds), { dueSince: at(chance), now: at(chance), limit: 2 }),
   endPending: (db, chance) =>
     deliveries.endPendingDeliveries(db, pick(chance, destinationIds), { now: at(chance), limit: 2 }),
   endFiltered: (db, chance) => endFilteredDeliveries(db, pick(chance, destinationIds), at(chance)),
@@ -282,9 +283,11 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   forgetRemoved: (db) => forgetRemovedDestinations(db).run(),
   keepToken: async (db, chance) => {
     const id = pick(chance, ["t1", "t2"]);
+    const destinationId = pick(chance, [null, "d1", "nobody"]);
+    const access = destinationId === null ? "read" : "destination";
     await tokens.insertToken(
       db,
-      { id, name: pick(chance, ["n1", "n2"]), access: "read", createdAt: at(chance), lastUsedAt: null },
+      { id, name: pick(chance, ["n1", "n2"]), access, destinationId, createdAt: at(chance), lastUsedAt: null },
       // Two of one digest are an error, and a call that fails.
       pick(chance, ["x", "y"]),
     );

@@ -72,7 +72,7 @@ describe("a destination that fails", () => {
     expect(toldTypes(relay)).toEqual(["destination.failing", "destination.recovered"]);
   });
 
-  it("is forgotten when it is deleted", async () => {
+  it("leaves no alert when it is deleted", async () => {
     const { relay, watched } = await alertedRelay();
     await answerWith(relay, 500);
     await liveMinutes(relay, 2);
@@ -118,7 +118,10 @@ describe("a destination that is itself told of failures", () => {
     await relay.api("POST", `/api/destinations/${id}/replay`, { since: "2020-01-01T00:00:00Z", which: "missing" });
     await liveMinutes(relay, 1);
     expect(told(relay, phone)).toMatchObject([
-      { type: "destination.failing", data: { destination_id: watching.id, destination_name: "operations.example.com" } },
+      {
+        type: "destination.failing",
+        data: { destination_id: watching.id, destination_name: "operations.example.com" },
+      },
     ]);
     expect(relay.destinations.at(operations).map(({ headers }) => headers.get("x-relay-event-type"))).not.toContain(
       "relay.destination.failing",

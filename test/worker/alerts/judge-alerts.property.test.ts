@@ -145,9 +145,23 @@ describe("the health", () => {
   it.each([
     ["one bad minute", [["cron"], [], [], []], []],
     ["one bad minute of one check, and then of another", [["cron"], ["fan_out"], [], []], []],
-    ["two bad minutes", [["cron"], ["cron"], [], []], [["degraded", 1], ["ok", 3]]],
+    [
+      "two bad minutes",
+      [["cron"], ["cron"], [], []],
+      [
+        ["degraded", 1],
+        ["ok", 3],
+      ],
+    ],
     ["one good minute between bad ones", [["cron"], ["cron"], [], ["cron"], ["cron"]], [["degraded", 1]]],
-    ["a further check", [["cron"], ["cron"], ["cron", "storage"], ["cron", "storage"]], [["degraded", 1], ["degraded", 3]]],
+    [
+      "a further check",
+      [["cron"], ["cron"], ["cron", "storage"], ["cron", "storage"]],
+      [
+        ["degraded", 1],
+        ["degraded", 3],
+      ],
+    ],
     ["one check less", [["cron", "storage"], ["cron", "storage"], ["cron"], ["cron"]], [["degraded", 1]]],
   ] as const)("is told of by two runs in a row: %s", (_title, degraded, expected) => {
     expect(typesOf(degraded)).toEqual(expected);

@@ -107,12 +107,12 @@ const changes: Record<string, Act> = {
   },
   "token.created": async (relay) => {
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "read" });
-    return { subject: body.id, before: null, after: { name: "ci", access: "read" } };
+    return { subject: body.id, before: null, after: { name: "ci", access: "read", destination_id: null } };
   },
   "token.revoked": async (relay) => {
     const { body } = await relay.api("POST", "/api/tokens", { name: "ci", access: "read" });
     await relay.api("DELETE", `/api/tokens/${body.id}`);
-    return { subject: body.id, before: { name: "ci", access: "read" }, after: null };
+    return { subject: body.id, before: { name: "ci", access: "read", destination_id: null }, after: null };
   },
 };
 

@@ -27,6 +27,8 @@ describe("a destination", () => {
       retry_schedule_seconds: null,
       timeout_ms: 10_000,
       max_per_second: null,
+      format: "qonto",
+      template: null,
       created_at: new Date(relay.now).toISOString(),
       updated_at: new Date(relay.now).toISOString(),
       health: {

@@ -81,6 +81,22 @@ describe("an address that guesses tokens", () => {
   });
 });
 
+describe("the token of a destination", () => {
+  it("is throttled as others are, and is no wrong one where it is refused with 403", async () => {
+    const { relay, limiter, ask, guess } = throttledRelay();
+    const { id } = await relay.addDestination("https://destination.example.com/hook");
+    const input = { name: "books", access: "destination", destination_id: id };
+    const { token } = (await relay.api("POST", "/api/tokens", input)).body;
+    await guess(LIMIT);
+    expect((await ask(token)).status).toBe(429);
+    relay.passSeconds(60);
+    expect((await ask(token)).status).toBe(403);
+    const calls = limiter.keys.length;
+    expect((await ask(token)).status).toBe(403);
+    expect(limiter.keys).toHaveLength(calls);
+  });
+});
+
 describe("nobody is counted", () => {
   it("for a missing token, for a right one, or for a webhook", async () => {
     const { relay, limiter, ask } = throttledRelay();

@@ -34,6 +34,7 @@ describe("a named token", () => {
       id: expect.stringMatching(/^tok_/),
       name: "grafana",
       access: "read",
+      destination_id: null,
       created_at: new Date(relay.now).toISOString(),
       last_used_at: null,
     });

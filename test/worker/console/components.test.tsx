@@ -18,7 +18,21 @@ import { parseJsonLosslessly } from "../../../src/platform/json.ts";
 
 const render = async (element: HtmlEscapedString | Promise<HtmlEscapedString>) => String(await element);
 
-const viewer = { name: "grafana", by: "token", mayChange: true, formToken: "token-of-the-form" } as const;
+const viewer = {
+  name: "grafana",
+  by: "token",
+  mayChange: true,
+  destinationId: null,
+  formToken: "token-of-the-form",
+} as const;
+
+/** On a page of the console. */
+const renderOnPage = (element: HtmlEscapedString | Promise<HtmlEscapedString>, mayChange = true) =>
+  render(
+    <PageContextProvider value={{ viewer: { ...viewer, mayChange }, now: 0, path: "/console", query: {} }}>
+      {element}
+    </PageContextProvider>,
+  );
 
 describe("a payload", () => {
   const show = (value: unknown) => render(<Json value={value} label="Payload" />);
@@ -138,12 +152,11 @@ describe("a relative time", () => {
 
 describe("a button", () => {
   const press = (mayChange: boolean) =>
-    render(
-      <PageContextProvider value={{ viewer: { ...viewer, mayChange }, now: 0, path: "/console", query: {} }}>
-        <Press action="/console/x" kind="danger" name="do" value="it">
-          Pause
-        </Press>
-      </PageContextProvider>,
+    renderOnPage(
+      <Press action="/console/x" kind="danger" name="do" value="it">
+        Pause
+      </Press>,
+      mayChange,
     );
 
   it("is a form of the session", async () => {
@@ -165,14 +178,14 @@ describe("a list's filters", () => {
   });
 
   it("stay when the page is turned", async () => {
-    const html = await render(<Pager path="/console/events" query={{ type: "x", cursor: "a" }} nextCursor="b" />);
+    const html = await renderOnPage(<Pager path="/console/events" query={{ type: "x", cursor: "a" }} nextCursor="b" />);
     expect(html).toContain('href="/console/events?type=x&amp;cursor=b"');
     expect(html).toContain('href="/console/events?type=x"');
-    expect(await render(<Pager path="/console/events" query={{}} nextCursor={null} />)).toBe("");
+    expect(await renderOnPage(<Pager path="/console/events" query={{}} nextCursor={null} />)).toBe("");
   });
 
   it("are labelled fields of a form that asks for the same page", async () => {
-    const html = await render(
+    const html = await renderOnPage(
       <Filters path="/console/events">
         <TextField label="Type" name="type" help="Exact" />
       </Filters>,

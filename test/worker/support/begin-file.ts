@@ -5,6 +5,7 @@ import { emptyDatabase } from "./relay.ts";
 import "../../../src/console/console.tsx";
 import "../../../src/api/api.ts";
 import "../../../src/connection/look-after.ts";
+import "../../../src/outbound/format/texts.ts";
 
 await applyD1Migrations(env.DB, env.MIGRATIONS);
 await emptyDatabase();

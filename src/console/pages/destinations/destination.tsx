@@ -7,7 +7,9 @@ import {
   testDestination,
 } from "../../../api/actions/destinations.ts";
 import { type Counters, sumOf } from "../../../domain/counters.ts";
+import { ownDestinationOf } from "../../../api/destination-access.ts";
 import type { Attempt } from "../../../domain/delivery.ts";
+import { matches } from "../../../domain/destination.ts";
 import type { World } from "../../../platform/world.ts";
 import {
   COUNTED_AT_MOST,
@@ -25,9 +27,10 @@ import type { DestinationReport } from "../../../store/destinations.ts";
 import { readKindRow, recentKinds } from "../../../store/traffic.ts";
 import { readReplayRow, replaysOf } from "../../../store/replays.ts";
 import { addresses, destinationActionAddress, destinationAddress } from "../../addresses.ts";
+import { isOffered } from "../../destination-pages.ts";
 import { redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, DOCS, readQuery } from "../../requests.ts";
-import { showPage, usePage } from "../../show-page.tsx";
+import { showPage, useOwnDestination, usePage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../../domain/destination-name.ts";
 import { scheduleInWords } from "../../ui/destination.tsx";
@@ -39,6 +42,7 @@ import { answerInWords } from "../../words.ts";
 import { Deliveries, deliveriesQuery, readDeliveries, remedyOf } from "./deliveries.tsx";
 import type { DestinationFacts } from "./diagnose.ts";
 import { Diagnosis } from "./diagnosis.tsx";
+import { formatNames } from "./format-fields.tsx";
 import { ReplayForm, Replays } from "./replay.tsx";
 
 const HOUR_MS = 3_600_000;
@@ -90,7 +94,7 @@ export function addDestination(pages: Console, world: World, counters: Counters)
     // The figures include what this isolate has counted and not yet written.
     await writeCounters(c.env.DB, counters, now);
     const [{ facts, replays, day }, deliveries] = await Promise.all([
-      readFigures(c.env.DB, destination, now),
+      readFigures(c.env.DB, destination, now, ownDestinationOf(c) !== null),
       readDeliveries(c.env.DB, destination.id, asked),
     ]);
     return showPage(
@@ -111,8 +115,8 @@ export function addDestination(pages: Console, world: World, counters: Counters)
   }
 }
 
-/** Makes one D1 call. */
-async function readFigures(db: Database, destination: DestinationReport, now: number) {
+/** Makes one D1 call. `isOwnOnly`: what came for others stays unsaid. */
+async function readFigures(db: Database, destination: DestinationReport, now: number, isOwnOnly: boolean) {
   const daySince = (Math.floor(now / HOUR_MS) - HOURS + 1) * HOUR_MS;
   const { backlog, latest, edges, kinds, hours, replays } = await batchOf(db, {
     backlog: backlogOf(db, destination.id),
@@ -127,7 +131,7 @@ async function readFigures(db: Database, destination: DestinationReport, now: nu
     backlog: readBacklog(backlog.rows),
     latest: latest.rows.map(readLatestAttempt)[0] ?? null,
     ...readEdges(edges.rows[0]),
-    kinds: kinds.rows.map(readKindRow),
+    kinds: kinds.rows.map(readKindRow).filter((kind) => !isOwnOnly || matches({ ...destination, enabled: true }, kind)),
     now,
   };
   const day = attemptsByHour(hours.rows.map(readCountsOfHour), destination.id, daySince);
@@ -248,7 +252,9 @@ function ActionBar({ destination: { id, enabled } }: { readonly destination: Des
 }
 
 function Settings({ destination }: { readonly destination: DestinationReport }) {
-  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
+  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond, format, template } =
+    destination;
+  const own = useOwnDestination();
   return (
     <Section id="settings" title="Settings">
       <Facts
@@ -259,11 +265,18 @@ function Settings({ destination }: { readonly destination: DestinationReport }) 
           "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
+          Format: formatNames[format],
+          Template: template === null ? null : <pre>{template}</pre>,
           Secrets: <Secrets destination={destination} />,
           Added: <Time at={destination.createdAt} />,
           Changed: (
             <>
-              <Time at={destination.updatedAt} />, <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
+              <Time at={destination.updatedAt} />
+              {isOffered(own, "look", addresses.audit) ? (
+                <>
+                  , <a href={linkTo(addresses.audit, { subject: id })}>audit trail</a>
+                </>
+              ) : null}
             </>
           ),
           Id: <bdi class="mono">{id}</bdi>,

@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx";
 import { KINDS_OF_AT_MOST } from "../../../store/traffic.ts";
 import { addresses, destinationActionAddress, destinationAddress, eventAddress } from "../../addresses.ts";
+import { useOwnDestination } from "../../show-page.tsx";
 import { ButtonLink, Press, momentText } from "../../ui/form.tsx";
 import {
   type StateName,
@@ -125,7 +126,11 @@ const explanations: Readonly<Record<DiagnosisKind, Explanation>> = {
     state: "waiting",
     label: "idle",
     tone: "idle",
-    sentence: (facts) => <>No events yet: none came from Qonto {period(facts)}.</>,
+    sentence: (facts) => (
+      <>
+        No events yet: none came {useOwnDestination() === null ? "from Qonto" : "for it"} {period(facts)}.
+      </>
+    ),
     actions: ["test", "overview"],
   },
   other_types: {

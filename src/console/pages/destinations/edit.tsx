@@ -7,6 +7,7 @@ import {
   newDestinationId,
   showDestination,
 } from "../../../api/actions/destinations.ts";
+import { type Preview, previewDestination } from "../../../api/actions/preview.ts";
 import { destinationChange, destinationInput } from "../../../api/schemas/destination.ts";
 import type { Counters } from "../../../domain/counters.ts";
 import { ProblemError } from "../../../platform/problem.ts";
@@ -19,9 +20,12 @@ import { type Console, type ConsoleContext, readForm, readQuery } from "../../re
 import { showPage } from "../../show-page.tsx";
 import { destinationName } from "../../../domain/destination-name.ts";
 import { scheduleInWords } from "../../ui/destination.tsx";
-import { Button, Fault, Form, TextArea, TextField } from "../../ui/form.tsx";
+import { Button, Form, TextArea, TextField } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
+import { FormatFields, formatFields, formatInput } from "./format-fields.tsx";
+import { PreviewSection } from "./preview.tsx";
 import { SecretPage } from "./secret.tsx";
+import { TypesField } from "./types-field.tsx";
 
 const text = z.string().trim().default("");
 const texts = z.union([z.array(z.string()), z.string().transform((one) => [one])]).default([]);
@@ -39,6 +43,7 @@ const formFields = z.object({
   retry_schedule_seconds: text,
   timeout_ms: text,
   max_per_second: text,
+  ...formatFields,
   enabled: z.literal("yes").optional(),
 });
 
@@ -67,14 +72,16 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
     const existed = () => redirectDone(c, destinationAddress(id), "destination-created-before");
     if ((await findDestination(c.env.DB, id)) !== null) return existed();
     try {
-      const { destination, secret } = await createDestination(c, world, input, id);
+      // An empty field leaves the rate to the format.
+      const options = { ...input, max_per_second: input.max_per_second ?? undefined };
+      const { destination, secret } = await createDestination(c, world, options, id);
       // Of two forms at once only the first has made a destination: the other's secret is not in use.
       const kept = await findDestination(c.env.DB, id);
       if (kept?.encryptedSecret !== destination.encryptedSecret) return existed();
       const why = "The destination was added.";
       return await showPage(c, <SecretPage destination={destination} secret={secret} why={why} />);
     } catch (error) {
-      return showNew(c, id, fields, urlFault(error));
+      return showNew(c, id, fields, refusedFields(error));
     }
   });
 
@@ -84,16 +91,21 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
   });
 
   pages.post("/destinations/:id/edit", async (c) => {
-    const fields = await readForm(c, formFields);
+    const { preview, ...fields } = await readForm(c, formFields.extend({ preview: z.literal("yes").optional() }));
     const destination = await existingDestination(c, c.req.param("id"));
     const { input, faults } = check(destinationChange, toInput(fields), fields);
     if (input === null) return showEdit(c, destination, fields, faults);
     const changed = withoutUnchanged(input, destination);
     const isChanged = Object.keys(changed).length > 0;
     try {
+      if (preview === "yes") {
+        const { format, template, types, organizations } = input;
+        const options = { format, template, types, organizations };
+        return await showEdit(c, destination, fields, {}, await previewDestination(c, world, destination.id, options));
+      }
       if (isChanged) await changeDestination(c, { world, counters }, destination.id, changed);
     } catch (error) {
-      return showEdit(c, destination, fields, urlFault(error));
+      return showEdit(c, destination, fields, refusedFields(error));
     }
     const done = isChanged ? "destination-changed" : "destination-unchanged";
     return redirectDone(c, destinationAddress(destination.id), done);
@@ -110,10 +122,17 @@ function showNew(c: ConsoleContext, id: string, fields: FormFields, faults: Fiel
   );
 }
 
-function showEdit(c: ConsoleContext, destination: DestinationReport, fields: FormFields, faults: FieldFaults) {
+function showEdit(
+  c: ConsoleContext,
+  destination: DestinationReport,
+  fields: FormFields,
+  faults: FieldFaults,
+  preview?: Preview,
+) {
   return showPage(
     c,
     <Page title={`Edit ${destinationName(destination)}`} here={addresses.destinations}>
+      {preview === undefined ? null : <PreviewSection preview={preview} />}
       <DestinationForm action={destinationActionAddress(destination.id, "edit")} fields={fields} faults={faults} />
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
@@ -135,7 +154,7 @@ interface DestinationFormProps {
   readonly newId?: string;
 }
 
-type TextName = Exclude<keyof FormFields, "scope" | "types" | "enabled">;
+type TextName = Exclude<keyof FormFields, "scope" | "types" | "format" | "enabled">;
 
 function DestinationForm({ action, fields, faults, newId }: DestinationFormProps) {
   const isNew = newId !== undefined;
@@ -168,6 +187,7 @@ function DestinationForm({ action, fields, faults, newId }: DestinationFormProps
         help="One id a line. Empty: all events, also those without an organization."
         {...typed("organizations")}
       />
+      <FormatFields fields={fields} fault={faults.template} />
       <details open={isAdvancedWrong || (isNew && fields.enabled === undefined)}>
         <summary>Advanced: retries, timeout, rate limit</summary>
         <div class="stack">
@@ -199,56 +219,13 @@ function DestinationForm({ action, fields, faults, newId }: DestinationFormProps
       </details>
       <p class="actions">
         <Button kind="main">{isNew ? "Add destination" : "Save"}</Button>
+        {isNew ? null : (
+          <Button name="preview" value="yes">
+            Preview
+          </Button>
+        )}
       </p>
     </Form>
-  );
-}
-
-/** All types, or some: those of the catalogue as boxes to tick, others as text. */
-function TypesField({ fields, faults }: Pick<DestinationFormProps, "fields" | "faults">) {
-  return (
-    <fieldset class="field-group" aria-describedby={faults.scope === undefined ? undefined : "scope-fault"}>
-      <legend>Event types</legend>
-      <label class="choice">
-        <input type="radio" name="scope" value="all" checked={fields.scope === "all"} /> All of Qonto's, also those that
-        it will add
-      </label>
-      <label class="choice">
-        <input type="radio" name="scope" value="some" checked={fields.scope === "some"} /> Only these
-      </label>
-      <Fault name="scope" fault={faults.scope} />
-      <div class="indented stack">
-        <TypeBoxes title="Business API" types={cataloguedTypes.business} ticked={fields.types} />
-        <TypeBoxes title="Onboarding API" types={cataloguedTypes.onboarding} ticked={fields.types} />
-        {/* The ticked types are in the catalogue, so a wrong type was typed here. */}
-        <TextField
-          label="Others"
-          name="other_types"
-          help="Separated by commas. A trailing * stands for all types that start so, such as v1/sepa-*. The relay's own events, such as relay.connection.lost, come only by their names or by relay.*."
-          value={fields.other_types}
-          fault={faults.types}
-        />
-      </div>
-    </fieldset>
-  );
-}
-
-interface TypeBoxesProps {
-  readonly title: string;
-  readonly types: readonly string[];
-  readonly ticked: readonly string[];
-}
-
-function TypeBoxes({ title, types, ticked }: TypeBoxesProps) {
-  return (
-    <fieldset class="choices grid">
-      <legend>{title}</legend>
-      {types.map((type) => (
-        <label class="choice">
-          <input type="checkbox" name="types" value={type} checked={ticked.includes(type)} /> {type}
-        </label>
-      ))}
-    </fieldset>
   );
 }
 
@@ -262,6 +239,8 @@ const sentences: Readonly<Record<keyof ReturnType<typeof toInput>, string>> = {
   retry_schedule_seconds: "Give at most 50 whole numbers of seconds, each from 0 to 86400, such as 5, 60, 3600.",
   timeout_ms: "Give a whole number of milliseconds, from 100 to 30000.",
   max_per_second: "Give a number from 0.01 to 1000.",
+  format: "Choose a format.",
+  template: "Give a template, of at most 16,384 characters.",
 };
 
 /** Checks what a form asks for by a schema of the API. Without a fault there is an input. */
@@ -282,9 +261,11 @@ function check<Schema extends z.ZodType>(
   return { input: wrong.length === 0 && !isTypeMissing ? (data ?? null) : null, faults };
 }
 
-/** A URL that an action has refused. Throws any other error. */
-function urlFault(error: unknown): FieldFaults {
+/** A URL or a template that an action has refused. Throws any other error. */
+function refusedFields(error: unknown): FieldFaults {
   const errors = error instanceof ProblemError ? error.problem.errors : undefined;
+  const template = errors?.find(({ path }) => path === "template");
+  if (template !== undefined) return { template: `The template ${template.message}.` };
   const message = errors?.find(({ path }) => path === "url")?.message;
   if (message === undefined) throw error;
   return {
@@ -313,6 +294,8 @@ function fieldsOf(destination: DestinationReport): FormFields {
     retry_schedule_seconds: retryScheduleSeconds?.length === 0 ? NO_RETRIES : (retryScheduleSeconds ?? []).join(", "),
     timeout_ms: String(timeoutMs),
     max_per_second: maxPerSecond === null ? "" : String(maxPerSecond),
+    format: destination.format,
+    template: destination.template ?? "",
     enabled: enabled ? "yes" : undefined,
   };
 }
@@ -329,6 +312,7 @@ function toInput(fields: FormFields) {
     retry_schedule_seconds: schedule.length === 0 ? null : schedule.join() === NO_RETRIES ? [] : schedule.map(toNumber),
     timeout_ms: fields.timeout_ms === "" ? DEFAULT_TIMEOUT_MS : toNumber(fields.timeout_ms),
     max_per_second: fields.max_per_second === "" ? null : toNumber(fields.max_per_second),
+    ...formatInput(fields),
   };
 }
 

@@ -4,6 +4,7 @@ import { isOperational } from "../../../domain/operational-event.ts";
 import { type Summary, summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import type { FoundEvent } from "../../../store/search.ts";
 import { eventAddress, organizationAddress, registrationAddress, resourceAddress } from "../../addresses.ts";
+import { PageLink } from "../../ui/form.tsx";
 import type { Column } from "../../ui/table.tsx";
 import { Amount, Chips, ShortId, State, Time, count, counted } from "../../ui/values.tsx";
 
@@ -73,7 +74,7 @@ type ResourceLinkProps = PropsWithChildren<{
 /** A link to the resource's latest state, where one is kept. */
 export function ResourceLink({ event, children }: ResourceLinkProps) {
   const address = addressOfResource(event);
-  if (address !== null) return <a href={address}>{children}</a>;
+  if (address !== null) return <PageLink href={address}>{children}</PageLink>;
   return event.resourceId === null ? <span class="soft">none</span> : <>{children}</>;
 }
 
@@ -88,9 +89,9 @@ export function addressOfResource(event: ResourceLinkProps["event"]): string | n
 export function OrganizationLink({ id }: { readonly id: string | null }) {
   if (id === null) return <span class="soft">none</span>;
   return (
-    <a href={organizationAddress(id)}>
+    <PageLink href={organizationAddress(id)}>
       <ShortId id={id} />
-    </a>
+    </PageLink>
   );
 }
 

@@ -9,9 +9,10 @@ import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import { type Problem, ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { addresses, eventAddress } from "../../addresses.ts";
+import { isOffered } from "../../destination-pages.ts";
 import { type Done, redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
-import { showPage } from "../../show-page.tsx";
+import { showPage, useOwnDestination } from "../../show-page.tsx";
 import { destinationName } from "../../../domain/destination-name.ts";
 import { Button, CopyButton, Form, Press, Select } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
@@ -42,7 +43,7 @@ async function replay(c: ConsoleContext, world: World, destinationId?: string): 
     const replayed = await replayEvent(c, world, id, destinationId);
     return redirectDone(c, eventAddress(id), doneOf(replayed, destinationId !== undefined));
   } catch (error) {
-    if (!(error instanceof ProblemError)) throw error;
+    if (!(error instanceof ProblemError) || error.problem.code === "forbidden") throw error;
     return showEvent(c, error.problem);
   }
 }
@@ -53,7 +54,7 @@ function doneOf(replayed: number, isToOne: boolean): Done {
 }
 
 async function showEvent(c: ConsoleContext, refusal?: Problem): Promise<Response> {
-  const found = await findOne(c.env.DB, c.req.param("id") ?? "");
+  const found = await findOne(c, c.req.param("id") ?? "");
   const { event, outcome } = found;
   return showPage(
     c,
@@ -205,9 +206,10 @@ function duplicatesInWords({ duplicates, conflicts }: OneEvent["journey"]): stri
     : `${count(duplicates)}, ${count(conflicts)} with another body; the first is kept`;
 }
 
-/** To all that match, or to a destination without a delivery. */
+/** To all that match, or to a destination without a delivery. One that sees itself alone replays in the journey. */
 function Replay({ found: { event, otherDestinations } }: { readonly found: OneEvent }) {
   const address = eventAddress(event.id);
+  if (!isOffered(useOwnDestination(), "change", `${address}/replay`)) return null;
   return (
     <Section id="replay" title="Replay">
       <div class="cluster">

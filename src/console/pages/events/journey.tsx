@@ -2,7 +2,7 @@ import type { Child, PropsWithChildren } from "hono/jsx";
 import { type Attempt, isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { isOperational } from "../../../domain/operational-event.ts";
 import { eventAddress } from "../../addresses.ts";
-import { usePage } from "../../show-page.tsx";
+import { useOwnDestination, usePage } from "../../show-page.tsx";
 import { DestinationLink } from "../../ui/destination.tsx";
 import { Press } from "../../ui/form.tsx";
 import { Section } from "../../ui/layout.tsx";
@@ -114,7 +114,8 @@ function FanOut({ found: { journey, deliveries } }: JourneyProps) {
 
 /** Whether the latest state of its resource came with this event. */
 function LatestState({ found: { event, journey } }: JourneyProps) {
-  if (addressOfResource(event) === null) return null;
+  // Events of the resource that went to others are no concern of a destination.
+  if (addressOfResource(event) === null || useOwnDestination() !== null) return null;
   if (event.source === "onboarding") {
     return (
       <Step tone="ok" title="Stage recorded">

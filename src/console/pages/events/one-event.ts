@@ -1,13 +1,16 @@
-import type { Database } from "../../../store/database.ts";
 import { matches } from "../../../domain/destination.ts";
+import { ownDestinationOf } from "../../../api/destination-access.ts";
 import { refuse } from "../../../api/refusals.ts";
-import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts";
-import { findJourney, readJourney, findEvent, readEventDetail } from "../../../store/event-list.ts";
+import type { ActionContext } from "../../../api/requests.ts";
+import { readSeenEvent } from "../../../api/seen-event.ts";
+import { deliveriesOfEvent } from "../../../store/deliveries.ts";
+import { findJourney, readJourney, findEvent } from "../../../store/event-list.ts";
 import type { EventOutcome } from "../../../store/event-progress.ts";
 import { readListedDestination, destinationList } from "../../../store/destinations.ts";
 
-/** Everything about one event, in one D1 call. */
-export async function findOne(db: Database, id: string) {
+/** Everything about one event, in one D1 call; the token of a destination sees what is its own, which takes another. */
+export async function findOne(c: ActionContext, id: string) {
+  const db = c.env.DB;
   const [events, journeys, deliveryRows, destinationRows] = await db.batch([
     findEvent(db, id),
     findJourney(db, id),
@@ -15,13 +18,16 @@ export async function findOne(db: Database, id: string) {
     destinationList(db),
   ]);
   const [row] = events?.results ?? [];
-  if (row === undefined) {
+  const own = ownDestinationOf(c);
+  if (row === undefined && own === null) {
     const detail = "There is no such event. It may have been deleted by retention, or be in quarantine.";
     throw refuse("not_found", { detail });
   }
-  const event = readEventDetail(row);
-  const destinations = (destinationRows?.results ?? []).map(readListedDestination);
-  const deliveries = (deliveryRows?.results ?? []).map(readDeliveryRow).map((delivery) => ({
+  const { event, deliveries: seen } = await readSeenEvent(c, { event: row, deliveries: deliveryRows?.results ?? [] });
+  const destinations = (destinationRows?.results ?? [])
+    .map(readListedDestination)
+    .filter((destination) => own === null || destination.id === own);
+  const deliveries = seen.map((delivery) => ({
     ...delivery,
     /** Undefined after it was deleted. */
     destination: destinations.find((destination) => destination.id === delivery.destinationId),
