@@ -45,6 +45,10 @@ export function defineRoute<
     ...(definition.refusals ?? []),
     ...(method === "post" ? underIdempotencyKey : []),
   ];
+  const middleware = [
+    ...(access === "token" ? [keepToDestination(operation)] : []),
+    ...(body === undefined ? [] : [body.isOptional === true ? absentBodyIsEmpty : requireJson]),
+  ];
   const route = {
     method,
     path,
@@ -54,10 +58,7 @@ export function defineRoute<
     ...(texts.length > 0 && { description: texts.join(" ") }),
     ...(access === "token" && { security: [{ bearer: [] }] }),
     ...(method === "post" && { parameters: [idempotencyKey] }),
-    middleware: [
-      ...(access === "token" ? [keepToDestination(operation)] : []),
-      ...(body === undefined ? [] : [body.isOptional === true ? absentBodyIsEmpty : requireJson]),
-    ],
+    ...(middleware.length > 0 && { middleware }),
     request: {
       params: z.object(Object.fromEntries(parameterNames.map((name) => [name, z.string()]))),
       // A public operation ignores what strangers add.

@@ -1,4 +1,4 @@
-import { schemaOf } from "../qonto/event-schema.ts";
+import { wholeSchemaOf } from "../qonto/event-schema.ts";
 import { eventTypes } from "../qonto/event-types.ts";
 import { defineRoute } from "./define-route.ts";
 import { servePublicText } from "./public-text.ts";
@@ -17,11 +17,12 @@ const list = defineRoute("get", "/api/event-types", {
 /** Public, so it comes before the guards of `/api/*`. */
 export function addEventTypes(api: OperatorApi): void {
   api.openAPIRegistry.registerPath(list);
-  servePublicText(api, list.path, () => JSON.stringify({ data: eventTypes.map(describe) }));
-}
-
-function describe(eventType: (typeof eventTypes)[number]) {
-  const { type, source, description, example } = eventType;
-  const schema = { $schema: "https://json-schema.org/draft/2020-12/schema", ...schemaOf(eventType) };
-  return { type, source, description, schema, example };
+  servePublicText(api, list.path, () => {
+    const data = eventTypes.map(({ example, ...eventType }) => ({
+      ...eventType,
+      schema: wholeSchemaOf({ ...eventType, example }),
+      example,
+    }));
+    return JSON.stringify({ data });
+  });
 }

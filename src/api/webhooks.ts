@@ -21,7 +21,7 @@ const answers = {
 export function registerDeliveries({ openAPIRegistry: registry }: OperatorApi): void {
   for (const [name, { description, example, isAlways }] of Object.entries(deliveryHeaders)) {
     const header = { name, in: "header", description, required: isAlways, schema: { type: "string" } } as const;
-    registry.registerComponent("parameters", name, { ...header, ...(example !== undefined && { example }) });
+    registry.registerComponent("parameters", name, { ...header, example });
   }
   for (const [name, answer] of Object.entries(answers)) registry.registerComponent("responses", name, answer);
   for (const eventType of eventTypes) {

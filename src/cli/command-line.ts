@@ -4,6 +4,7 @@ import type { Definition } from "./command.ts";
 import { connect, connectionCommands } from "./commands/connections.ts";
 import { destinations } from "./commands/destinations.ts";
 import { doctor } from "./commands/doctor/doctor.ts";
+import { eventTypeCommands } from "./commands/event-types.ts";
 import { events } from "./commands/events.ts";
 import { onboarding } from "./commands/onboarding.ts";
 import { reconcile } from "./commands/reconcile/reconcile.ts";
@@ -22,7 +23,7 @@ import type { Stream, Terminal } from "./terminal.ts";
 const commands: Readonly<Record<string, readonly Definition[]>> = {
   "Qonto:": [connect, connectionCommands, subscriptions, onboarding],
   "Signatures:": [send, verify],
-  "The relay:": [destinations, events, replay, reconcile, tail, tokens, doctor],
+  "The relay:": [destinations, events, eventTypeCommands, replay, reconcile, tail, tokens, doctor],
 };
 
 const SIGINT_EXIT_CODE = 130;

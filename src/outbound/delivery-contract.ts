@@ -1,6 +1,6 @@
 interface DeliveryHeader {
   readonly description: string;
-  readonly example?: string;
+  readonly example: string;
   /** On every delivery. */
   readonly isAlways: boolean;
 }
@@ -41,11 +41,12 @@ export const deliveryHeaders: Readonly<Record<string, DeliveryHeader>> = {
   "x-relay-attempt": { description: "1, 2, and so on.", example: "1", isAlways: true },
   "x-relay-resource-version": {
     description:
-      "The version of the resource, as a text: of two for the same resource the greater one is newer, whatever the order of arrival.",
+      "The version of the resource, a text. Keep the event with the greater one (compared as bytes) for each organization, type and resource id, and no order of arrival can spoil your copy. Absent: the event is about no resource.",
+    example: "063904935500.000000000|063904935500.000000000|01|123e4567-e89b-12d3-a456-426614174000",
     isAlways: false,
   },
   "x-relay-superseded": {
-    description: "`true` if the relay knew a newer version of the resource at the time of this attempt.",
+    description: "`true` if the relay already knew a newer version of the resource at the time of this attempt.",
     example: "true",
     isAlways: false,
   },

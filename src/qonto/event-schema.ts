@@ -15,6 +15,11 @@ export function schemaOf({ type, source, description, example }: EventType): Sch
   return { title: type, description, ...objectOf(properties, required) };
 }
 
+/** The same as a document of its own. */
+export function wholeSchemaOf(eventType: EventType): Schema {
+  return { $schema: "https://json-schema.org/draft/2020-12/schema", ...schemaOf(eventType) };
+}
+
 interface Fields {
   readonly properties: Readonly<Record<string, Schema>>;
   readonly required: readonly string[];

@@ -24,13 +24,13 @@ const operationalDescriptions = {
   "relay.subscription.restored": "A webhook subscription was gone or no longer delivered, and there is one again.",
   "relay.reconciliation.recovered": "Reconciliation has found what the webhooks had missed.",
   "relay.source.silent": "No webhook of the organization has come for unusually long.",
-  "relay.destination.failing": "A destination has failed for some minutes, or its circuit is open.",
-  "relay.destination.recovered": "A destination that was failing succeeds again.",
+  "relay.destination.failing": "A destination has failed for ten minutes, or its circuit is open.",
+  "relay.destination.recovered": "A destination that was failing takes events again.",
   "relay.destination.disabled": "A destination has answered 410, and gets no more events until an operator enables it.",
-  "relay.delivery.dead": "Deliveries to a destination have ended without success.",
-  "relay.quarantine.received": "The quarantine has received events.",
-  "relay.health.degraded": "Checks of the relay's health have become degraded.",
-  "relay.health.ok": "The relay is healthy again.",
+  "relay.delivery.dead": "Deliveries to a destination are dead.",
+  "relay.quarantine.received": "Events are in quarantine.",
+  "relay.health.degraded": "Checks of the relay's health are degraded.",
+  "relay.health.ok": "All checks of the relay's health are ok.",
 };
 
 /** All of them: those of Qonto's catalogue, then the relay's own. */

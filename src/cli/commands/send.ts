@@ -12,7 +12,7 @@ import { signingSecret } from "../webhook-secret.ts";
 export const send = defineCommand({
   name: "send",
   summary: "sign and send a sample event as Qonto would",
-  arguments: { type: "v1/transactions, registrations.completed, …" },
+  arguments: { type: "one of Qonto's, as `event-types list` shows it" },
   asks: ["relay"],
   options: {
     to: option("--to <url>", "another receiver than the relay: the whole address of its webhook"),

@@ -3,10 +3,13 @@ import node from "../assets/snippets/node.txt";
 import php from "../assets/snippets/php.txt";
 import python from "../assets/snippets/python.txt";
 import ruby from "../assets/snippets/ruby.txt";
+import { deliveryHeaders } from "../../outbound/delivery-contract.ts";
+import { eventTypes } from "../../qonto/event-types.ts";
 import { DOCS } from "../requests.ts";
 import { CopyButton } from "../ui/form.tsx";
 import { scheduleInWords } from "../ui/destination.tsx";
 import { Head, Section } from "../ui/layout.tsx";
+import { Marked } from "../ui/marked.tsx";
 import { Facts } from "../ui/values.tsx";
 
 /** The public page: what a destination receives, and what its answers mean. It is the same for everyone. */
@@ -24,6 +27,7 @@ export function Docs() {
           <InShort />
           <Headers />
           <Snippets />
+          <EventTypes />
           <Answers />
           <Order />
           <Replay />
@@ -68,51 +72,8 @@ function Headers() {
               <code>application/octet-stream</code>, and such an encoding is left out.
             </>
           ),
-          "webhook-id": "The event's id: the same on every attempt and every replay.",
-          "webhook-timestamp": "Unix seconds of this attempt.",
-          "webhook-signature": (
-            <>
-              <a href="https://www.standardwebhooks.com">Standard Webhooks</a>: <code>v1,</code> and base64. While a
-              secret is being rotated, one signature for each valid secret, separated by spaces, the newest first.
-            </>
-          ),
-          "x-qonto-signature": (
-            <>
-              <code>t=…,v1=…</code> as Qonto signs, with your whole secret as the key: a handler that was written for
-              Qonto works unchanged. While a secret is being rotated, with the oldest one until its overlap ends.
-            </>
-          ),
-          "x-relay-event-type": (
-            <>
-              For example <code>v1/transactions</code> or <code>registrations.completed</code>. If the operator has
-              asked for it, <code>relay.connection.lost</code> and others tell of the relay itself, in the same form.
-            </>
-          ),
-          "x-relay-attempt": "1, 2, and so on.",
-          "x-relay-resource-version": (
-            <>
-              The version of the resource, a text. Keep the event with the greater one (compared as bytes) for each
-              organization, type and resource id, and no order of arrival can spoil your copy. Absent: the event is
-              about no resource.
-            </>
-          ),
-          "x-relay-superseded": (
-            <>
-              <code>true</code> if the relay already knew a newer version of the resource at the time of this attempt.
-            </>
-          ),
-          "x-relay-reconciled": (
-            <>
-              <code>true</code> if the webhook never arrived and the event was made from Qonto's API. Its{" "}
-              <code>webhook-id</code> begins with <code>reconciled_</code>, and it has no <code>subscription_id</code>{" "}
-              and no <code>membership_id</code>.
-            </>
-          ),
-          "x-relay-test": (
-            <>
-              <code>true</code> if the operator sent a sample event. Its <code>webhook-id</code> begins with{" "}
-              <code>test_</code>. Do not book it.
-            </>
+          ...Object.fromEntries(
+            Object.entries(deliveryHeaders).map(([name, { description }]) => [name, <Marked text={description} />]),
           ),
         }}
       />
@@ -121,6 +82,33 @@ function Headers() {
         secret is rotated. A Standard Webhooks library takes the whole secret; by hand, the key is the base64 part after
         the prefix, decoded.
       </p>
+    </Section>
+  );
+}
+
+function EventTypes() {
+  return (
+    <Section id="event-types" title="Event types">
+      <p class="help">
+        <a href="/api/event-types">/api/event-types</a> has a JSON Schema and an example of each, and{" "}
+        <a href="/openapi.json">/openapi.json</a> describes them as webhooks, for a generator of types:
+      </p>
+      <pre tabindex={0} aria-label="Types for TypeScript" role="region">
+        <code>npx openapi-typescript https://YOUR-RELAY/openapi.json -o relay.d.ts</code>
+      </pre>
+      <p class="help">
+        Take an event of a type that you do not know, and a field too: answer 2xx and ignore it. Qonto adds both.
+      </p>
+      {eventTypes.map(({ type, description, example }) => (
+        <details>
+          <summary>
+            <code>{type}</code> {description}
+          </summary>
+          <pre tabindex={0} aria-label={`Example of ${type}`} role="region">
+            <code>{JSON.stringify(example, null, 2)}</code>
+          </pre>
+        </details>
+      ))}
     </Section>
   );
 }

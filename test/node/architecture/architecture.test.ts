@@ -258,11 +258,11 @@ describe("each outside thing has one door", () => {
     expect(worker(using(/\bconsole\.[a-z]+\(/))).toEqual(["platform/log.ts"]);
   });
 
-  it("Qonto's header names are known to its own room, to what signs as Qonto does, and to the page for receivers", () => {
+  it("Qonto's header names are known to its own room, to what signs as Qonto does, and to what describes deliveries", () => {
     expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual([
+      "outbound/delivery-contract.ts",
       "outbound/sign.ts",
       "qonto/signature.ts",
-      "console/pages/docs.tsx",
     ]);
   });
 });

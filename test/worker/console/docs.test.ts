@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { eventTypes } from "../../../src/qonto/event-types.ts";
 import { Meter, interceptDatabase } from "../support/database.ts";
 import { makePayload } from "../../support/qonto.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
@@ -28,6 +29,15 @@ describe("the public page for receivers", () => {
     expect(names.length).toBeGreaterThan(5);
     const page = await (await relay.fetch("/docs")).text();
     for (const name of [...names, "x-relay-reconciled", "x-relay-test"]) expect(page).toContain(`<dt>${name}</dt>`);
+  });
+
+  it("has every event type with its sentence and an example", async () => {
+    const page = await (await new TestRelay().fetch("/docs")).text();
+    expect(eventTypes.length).toBeGreaterThan(27);
+    for (const { type, description } of eventTypes) {
+      expect(page).toContain(`<code>${type}</code> ${description.replaceAll("'", "&#39;")}`);
+      expect(page).toContain(`aria-label="Example of ${type}"`);
+    }
   });
 
   it("loads nothing from elsewhere, and caches keep it for five minutes", async () => {
