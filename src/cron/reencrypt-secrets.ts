@@ -1,4 +1,6 @@
+import type { Destination } from "../domain/destination.ts";
 import type { Config } from "../env.ts";
+import { decryptHeaders, encryptHeaders } from "../outbound/own-headers.ts";
 import { decryptSecret } from "../outbound/secrets.ts";
 import { decrypt, isEncryptedByFirst, encrypt } from "../platform/encryption.ts";
 import { reencryptTokens } from "../store/connection-tokens.ts";
@@ -8,7 +10,7 @@ import { writeCronState } from "../store/cron-state.ts";
 import type { CronRun } from "./cron-task.ts";
 
 /**
- * Re-encrypts the destinations' secrets, and the tokens of connections to Qonto, with the first of the configured keys, so that
+ * Re-encrypts the destinations' secrets and headers, and the tokens of connections to Qonto, with the first of the configured keys, so that
  * the others can be removed, and deletes previous secrets that have ended. What no key decrypts is kept: the key may come back, or
  * this is an older version of the Worker that does not have it yet. `/health` reports a destination whose current secret cannot be
  * decrypted.
@@ -54,14 +56,15 @@ async function renewTokens(
   return { accessToken: await encrypt(keys, access, id, world), refreshToken: await encrypt(keys, refresh, id, world) };
 }
 
-/** Null when its secret cannot be decrypted. */
+/** Null when its secret or its headers cannot be decrypted. */
 async function renew(
-  { destinationId, secret, previous }: StoredSecrets,
+  { destinationId, secret, headers, previous }: StoredSecrets,
   keys: Config["encryptionKeys"],
   world: CronRun["world"],
 ): Promise<StoredSecrets | null> {
   const renewed = await reencrypted(secret, keys, destinationId, world);
-  if (renewed === null) return null;
+  const renewedHeaders = await renewHeaders(headers, keys, destinationId, world);
+  if (renewed === null || renewedHeaders === null) return null;
   const stillSigning = previous.filter(({ until }) => until > world.now());
   const renewedPrevious = await Promise.all(
     stillSigning.map(async (one) => ({
@@ -69,7 +72,20 @@ async function renew(
       secret: (await reencrypted(one.secret, keys, destinationId, world)) ?? one.secret,
     })),
   );
-  return { destinationId, secret: renewed, previous: renewedPrevious };
+  return { destinationId, secret: renewed, headers: renewedHeaders.encryptedHeaders, previous: renewedPrevious };
+}
+
+/** Null when they cannot be decrypted. */
+async function renewHeaders(
+  encryptedHeaders: string | null,
+  keys: Config["encryptionKeys"],
+  id: string,
+  world: CronRun["world"],
+): Promise<Pick<Destination, "encryptedHeaders"> | null> {
+  const headers = await decryptHeaders(keys, { id, encryptedHeaders });
+  if (headers === null) return null;
+  const isByFirst = encryptedHeaders === null || (await isEncryptedByFirst(keys, encryptedHeaders));
+  return isByFirst ? { encryptedHeaders } : encryptHeaders(keys, headers, id, world);
 }
 
 async function reencrypted(

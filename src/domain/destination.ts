@@ -23,6 +23,10 @@ export interface Destination {
   readonly template: string | null;
   /** The relay's own origin, to which messages link; null: not known. */
   readonly relayUrl: string | null;
+  /** Names of its own request headers, in lower case. */
+  readonly headerNames: readonly string[];
+  /** These headers, encrypted; null: none. */
+  readonly encryptedHeaders: string | null;
   /** The key of everything sent to this destination, encrypted. */
   readonly encryptedSecret: string;
   /** Secrets that are being rotated out: they sign as well, each until a time in Unix milliseconds. */

@@ -9,6 +9,7 @@ import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
 import { TemplateFault } from "./format/fault.ts";
 import { renderEvent } from "./format/render.ts";
+import { decryptHeaders } from "./own-headers.ts";
 import { signingSecrets } from "./secrets.ts";
 import { signatureHeaders } from "./sign.ts";
 
@@ -17,8 +18,8 @@ const EXCERPT_BYTES = 512;
 /** The status decides: a destination that sends its body slowly must not delay its own success. */
 const EXCERPT_TIMEOUT_MS = 500;
 
-const UNDECRYPTABLE_SECRET =
-  "No key of ENCRYPTION_KEYS decrypts the destination's secret: put back the one that is missing.";
+const UNDECRYPTABLE =
+  "No key of ENCRYPTION_KEYS decrypts the destination's secret and headers: put back the one that is missing.";
 
 export interface PostContext {
   readonly world: World;
@@ -104,12 +105,14 @@ async function prepare(
   if (fault !== null) return `The destination's URL ${fault}.`;
   // Nothing is sent unsigned. The circuit opens, and deliveries wait for the key.
   const secrets = await signingSecrets(destination, at, config.encryptionKeys);
-  if (secrets === null) return UNDECRYPTABLE_SECRET;
+  const ownHeaders = await decryptHeaders(config.encryptionKeys, destination);
+  if (secrets === null || ownHeaders === null) return UNDECRYPTABLE;
 
   const rendered = await renderEvent(event, destination);
   if (rendered instanceof TemplateFault) return `The template cannot be used for this event: ${rendered.message}.`;
   const { body, contentType, contentEncoding } = rendered;
   const headers: Record<string, string> = {
+    ...ownHeaders,
     ...(await signatureHeaders({ eventId: event.id, body }, Math.floor(at / 1000), secrets)),
     "x-relay-event-type": event.type,
     "x-relay-attempt": String(attempt),

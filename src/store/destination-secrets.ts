@@ -6,6 +6,8 @@ import { json, rowsOf } from "./rows.ts";
 const secretsRow = z.object({
   destinationId: z.string(),
   secret: z.string(),
+  /** Its own headers; null: none. */
+  headers: z.string().nullable(),
   previous: json(z.array(z.object({ secret: z.string(), until: z.number() }))),
 });
 
@@ -66,19 +68,20 @@ export async function rotateSecret(
   return { state: "too_many", possibleAt: nextRotationRow.parse(row).possibleAt ?? now };
 }
 
-export const storedSecretsSql = "SELECT id AS destinationId, secret, previous_secrets AS previous FROM destinations";
+export const storedSecretsSql =
+  "SELECT id AS destinationId, secret, headers, previous_secrets AS previous FROM destinations";
 
 export async function readStoredSecrets(db: Database): Promise<StoredSecrets[]> {
   return rowsOf(secretsRow, await db.prepare(storedSecretsSql).all());
 }
 
-/** Not if they have been rotated meanwhile. */
+/** Not if they have been rotated or changed meanwhile. */
 export const replaceSecretsSql = `
-  UPDATE destinations SET secret = ?3, previous_secrets = ?4
-  WHERE id = ?1 AND secret = ?2`;
+  UPDATE destinations SET secret = ?3, previous_secrets = ?4, headers = ?6
+  WHERE id = ?1 AND secret = ?2 AND headers IS ?5`;
 
 export async function replaceSecrets(db: Database, from: StoredSecrets, to: StoredSecrets): Promise<void> {
-  const { destinationId, secret } = from;
+  const { destinationId, secret, headers } = from;
   const previous = JSON.stringify(to.previous);
-  await write(db, db.prepare(replaceSecretsSql).bind(destinationId, secret, to.secret, previous));
+  await write(db, db.prepare(replaceSecretsSql).bind(destinationId, secret, to.secret, previous, headers, to.headers));
 }

@@ -11,7 +11,8 @@ import { deleteTokensOfDestination } from "./tokens.ts";
 
 const columns = `
   destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
-  timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, format, template, relay_url AS relayUrl, secret AS encryptedSecret, previous_secrets AS previousSecrets,
+  timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, format, template, relay_url AS relayUrl,
+  header_names AS headerNames, headers AS encryptedHeaders, secret AS encryptedSecret, previous_secrets AS previousSecrets,
   is_slow AS isSlow, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
   circuit_opened_at AS circuitOpenedAt, next_drain_at AS nextDrainAt, held_until AS heldUntil, created_at AS createdAt,
   updated_at AS updatedAt`;
@@ -29,6 +30,8 @@ const storedRow = z.object({
   format: z.enum(formats),
   template: z.string().nullable(),
   relayUrl: z.string().nullable(),
+  headerNames: json(z.array(z.string())),
+  encryptedHeaders: z.string().nullable(),
   encryptedSecret: z.string(),
   previousSecrets: json(
     z.array(
@@ -141,10 +144,10 @@ export const readListedDestination = (row: unknown) => listedRow.parse(row);
 
 export const insertSql = `
   INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
-    max_per_second, format, template, relay_url, secret, created_at, updated_at)
+    max_per_second, format, template, relay_url, header_names, headers, secret, created_at, updated_at)
   SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'enabled',
     ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'format', ?1 ->> 'template',
-    ?1 ->> 'relayUrl', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt', ?1 ->> 'updatedAt' WHERE true
+    ?1 ->> 'relayUrl', ?1 ->> 'headerNames', ?1 ->> 'encryptedHeaders', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt', ?1 ->> 'updatedAt' WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 export async function insertDestination(db: Database, destination: Destination): Promise<void> {
@@ -163,6 +166,8 @@ const changeable = [
   "format",
   "template",
   "relay_url",
+  "header_names",
+  "headers",
 ] as const;
 
 /** A column that is absent is not changed; null is a value. */

@@ -5,6 +5,7 @@ import { isoTime } from "../../domain/instant.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
+import { encryptHeaders } from "../../outbound/own-headers.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
@@ -53,7 +54,8 @@ export async function createDestination(
   const url = readUrl(input.url, c.env);
   const now = world.now();
   const { format, template, max_per_second } = { ...newFormat, ...changeFormat(input, newFormat) };
-  const { secret, encrypted } = await makeSecret(readConfig(c.env).encryptionKeys, id, world);
+  const { encryptionKeys } = readConfig(c.env);
+  const { secret, encrypted } = await makeSecret(encryptionKeys, id, world);
   const created: DestinationReport = {
     id,
     url,
@@ -67,6 +69,7 @@ export async function createDestination(
     format,
     template,
     relayUrl: relayUrlOf(c),
+    ...(await encryptHeaders(encryptionKeys, input.headers ?? null, id, world)),
     encryptedSecret: encrypted,
     previousSecrets: [],
     isIsolated: false,
@@ -96,22 +99,30 @@ export async function changeDestination(
   c: ActionContext,
   { world, counters }: { readonly world: World; readonly counters: Counters },
   id: string,
-  asked: z.output<typeof destinationChange>,
+  { headers, ...asked }: z.output<typeof destinationChange>,
 ): Promise<DestinationReport> {
   const present = await existingDestination(c, id);
   const formatted = { ...asked, ...changeFormat(asked, present) };
   await checkTemplate(asked.template, asked.types ?? present.types, world);
   const input = asked.url === undefined ? formatted : { ...formatted, url: readUrl(asked.url, c.env) };
+  const stored =
+    headers === undefined ? null : await encryptHeaders(readConfig(c.env).encryptionKeys, headers, id, world);
+  // The values of headers stay out of the audit trail.
+  const shownInput = stored === null ? input : { ...input, header_names: stored.headerNames };
   const before = showDestination(present, world.now());
   await audited(c, world, {
     action: "destination.changed",
     subject: id,
-    before: pick(before, Object.keys(input)),
+    before: pick(before, Object.keys(shownInput)),
     make: async () => {
-      const change = { ...input, relay_url: relayUrlOf(c) };
+      const change = {
+        ...shownInput,
+        ...(stored === null ? {} : { headers: stored.encryptedHeaders }),
+        relay_url: relayUrlOf(c),
+      };
       if (!(await updateDestination(c.env.DB, id, change, world.now()))) throw notFound("destination");
     },
-    after: () => input,
+    after: () => shownInput,
   });
   if (input.types !== undefined || input.organizations !== undefined) {
     for (const status of await endFilteredDeliveries(c.env.DB, id, world.now())) {
@@ -119,7 +130,7 @@ export async function changeDestination(
     }
   }
   // It may be healthy again: its pending deliveries need not wait for their next retry.
-  const isMended = input.enabled === true || input.url !== undefined || input.format !== undefined;
+  const isMended = input.enabled === true || input.url !== undefined || input.format !== undefined || stored !== null;
   if (isMended) await bringDeliveriesForward(c.env.DB, id, world.now());
   await drainNow(c.env, [id], world.now());
   return existingDestination(c, id);

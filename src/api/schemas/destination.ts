@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { MAX_TEMPLATE_CHARACTERS, formats } from "../../domain/format.ts";
+import { headerFaults } from "../../domain/own-headers.ts";
 import { time } from "./common.ts";
 import { attempt } from "./delivery.ts";
 
@@ -50,12 +51,33 @@ const options = z.strictObject({
     ),
 });
 
-/** The fields of a destination that a request can set. */
-export const destinationOptionNames: readonly string[] = Object.keys(options.shape);
+/** Write-only: what is shown of them is their names. */
+const headers = z
+  .record(z.string(), z.string())
+  .superRefine((given, c) => {
+    for (const { name, message } of headerFaults(given)) {
+      c.addIssue({ code: "custom", path: name === null ? [] : [name], message });
+    }
+  })
+  .nullable()
+  .openapi({
+    description:
+      "Its own request headers, at most 20; a change replaces them all. Kept encrypted and never shown. None that the relay or the network sets. Null: none.",
+    example: { authorization: "Bearer …" },
+  });
 
-export const destinationInput = options.partial().required({ url: true });
+const settable = options.extend({ headers });
 
-export const destinationChange = options.partial();
+export const destinationInput = settable.partial().required({ url: true });
+
+export const destinationChange = settable.partial();
+
+const shownOptions = options.extend({
+  header_names: z.array(z.string()).describe("Names of its own headers, in lower case."),
+});
+
+/** The fields of a destination that a request can set, as they are shown. */
+export const destinationOptionNames: readonly string[] = Object.keys(shownOptions.shape);
 
 export const destinationHealth = z.object({
   state: z.enum(["healthy", "failing", "paused"]),
@@ -74,7 +96,7 @@ export const destinationHealth = z.object({
 });
 
 export const destination = z
-  .object({ ...options.shape, id: z.string(), created_at: time, updated_at: time, health: destinationHealth })
+  .object({ ...shownOptions.shape, id: z.string(), created_at: time, updated_at: time, health: destinationHealth })
   .openapi("Destination");
 
 export const createdDestination = destination.extend({ secret: z.string() });
@@ -116,6 +138,7 @@ export const exampleDestination = {
   max_per_second: null,
   format: "qonto",
   template: null,
+  header_names: ["authorization"],
   created_at: "2026-11-24T10:00:00.000Z",
   updated_at: "2026-11-24T10:00:00.000Z",
   health: {

@@ -14,6 +14,7 @@ import { wrongUsage } from "../fault.ts";
 import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
 import { type Cell, type Output, printable } from "../output.ts";
 import { readFormatting, templateFile } from "./formatting.ts";
+import { headerOption, readHeaders } from "./own-headers.ts";
 import { preview } from "./preview.ts";
 
 /** A newer relay may know more fields and states. A program that reads `--json` gets them all. */
@@ -72,12 +73,18 @@ const create = defineCommand({
   summary: "add one; its secret is shown this once",
   arguments: { endpoint: "the address that the relay posts events to" },
   asks: ["relay"],
-  options: { ...settable, template: templateFile, paused: flag("--paused", "send it nothing yet") },
+  options: {
+    ...settable,
+    header: headerOption,
+    template: templateFile,
+    paused: flag("--paused", "send it nothing yet"),
+  },
   example: "destinations create https://accounting.example.com/qonto --types v1/transactions,registrations.*",
-  async run(context, { endpoint, paused, template, ...settings }) {
+  async run(context, { endpoint, paused, template, header, ...settings }) {
     const { output, openRelay } = context;
     const formatting = await readFormatting(context, settings.format, template);
-    const input = { ...settings, ...formatting, url: endpoint, ...(paused ? { enabled: false } : {}) };
+    const own = readHeaders(header, context.secrets);
+    const input = { ...settings, ...own, ...formatting, url: endpoint, ...(paused ? { enabled: false } : {}) };
     const created = await openRelay().post(DESTINATIONS_PATH, input, createdDestination.extend(asRead).loose());
     output.show(created, () => [asFields(created, output), "", secretLine(created.secret, output)].join("\n"));
   },
@@ -87,11 +94,17 @@ const update = defineCommand({
   name: "update",
   summary: "change what is given",
   ...ofOne,
-  options: { ...settable, template: templateFile, endpoint: option("--endpoint <url>", "its new address") },
+  options: {
+    ...settable,
+    header: headerOption,
+    template: templateFile,
+    endpoint: option("--endpoint <url>", "its new address"),
+  },
   example: "destinations update dst_0193 --types all --max-per-second 20",
-  async run(context, { id, endpoint, template, ...settings }) {
+  async run(context, { id, endpoint, template, header, ...settings }) {
     const { output, openRelay } = context;
-    const input = { ...settings, ...(await readFormatting(context, settings.format, template)), url: endpoint };
+    const formatting = await readFormatting(context, settings.format, template);
+    const input = { ...settings, ...readHeaders(header, context.secrets), ...formatting, url: endpoint };
     if (Object.values(input).every((value) => value === undefined))
       throw wrongUsage("What is to change?", "--help names what can.");
     output.show(await openRelay().patch(destinationPath(id), input, destination), asFields);
@@ -205,6 +218,7 @@ function asFields(one: Destination, output: Output): string {
     ["retry schedule", retry_schedule_seconds === null ? "default" : `${retry_schedule_seconds.join(", ")} s`],
     ["timeout", `${one.timeout_ms} ms`],
     ["rate limit", max_per_second === null ? "none" : `${max_per_second} a second`],
+    ["headers", one.header_names.length === 0 ? null : one.header_names.join(", ")],
     ["format", one.format],
     ["template", one.template],
   ]);

@@ -84,6 +84,8 @@ export function destinationBy(chance: Chance): Destination {
     format: "qonto",
     template: null,
     relayUrl: null,
+    headerNames: [],
+    encryptedHeaders: null,
     encryptedSecret: pick(chance, ["s1", "s2"]),
     previousSecrets: [],
     isIsolated: isSo(chance),

@@ -7,7 +7,10 @@ declare global {
     /** Vite's: variables of the process whose names begin with `VITE_`. */
     readonly env: Readonly<Record<string, string | undefined>>;
     /** Vite's. */
-    glob<Module>(pattern: string | string[], options: { eager: true; query?: string; import?: string }): Record<string, Module>;
+    glob<Module>(
+      pattern: string | string[],
+      options: { eager: true; query?: string; import?: string },
+    ): Record<string, Module>;
   }
 
   namespace Cloudflare {

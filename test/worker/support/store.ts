@@ -26,6 +26,8 @@ export const someDestination: Destination = {
   format: "qonto",
   template: null,
   relayUrl: null,
+  headerNames: [],
+  encryptedHeaders: null,
   encryptedSecret: "",
   previousSecrets: [],
   isIsolated: false,

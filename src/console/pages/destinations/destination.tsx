@@ -252,8 +252,18 @@ function ActionBar({ destination: { id, enabled } }: { readonly destination: Des
 }
 
 function Settings({ destination }: { readonly destination: DestinationReport }) {
-  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond, format, template } =
-    destination;
+  const {
+    id,
+    url,
+    types,
+    organizations,
+    retryScheduleSeconds,
+    timeoutMs,
+    maxPerSecond,
+    format,
+    template,
+    headerNames,
+  } = destination;
   const own = useOwnDestination();
   return (
     <Section id="settings" title="Settings">
@@ -267,6 +277,7 @@ function Settings({ destination }: { readonly destination: DestinationReport }) 
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,
           Format: formatNames[format],
           Template: template === null ? null : <pre>{template}</pre>,
+          Headers: headerNames.length === 0 ? null : <Names names={headerNames} most={20} />,
           Secrets: <Secrets destination={destination} />,
           Added: <Time at={destination.createdAt} />,
           Changed: (

@@ -23,6 +23,7 @@ import { scheduleInWords } from "../../ui/destination.tsx";
 import { Button, Form, TextArea, TextField } from "../../ui/form.tsx";
 import { Notice, Page } from "../../ui/layout.tsx";
 import { FormatFields, formatFields, formatInput } from "./format-fields.tsx";
+import { HeadersField, headersInput, headersSentence } from "./headers-field.tsx";
 import { PreviewSection } from "./preview.tsx";
 import { SecretPage } from "./secret.tsx";
 import { TypesField } from "./types-field.tsx";
@@ -44,6 +45,7 @@ const formFields = z.object({
   timeout_ms: text,
   max_per_second: text,
   ...formatFields,
+  headers: text,
   enabled: z.literal("yes").optional(),
 });
 
@@ -133,7 +135,12 @@ function showEdit(
     c,
     <Page title={`Edit ${destinationName(destination)}`} here={addresses.destinations}>
       {preview === undefined ? null : <PreviewSection preview={preview} />}
-      <DestinationForm action={destinationActionAddress(destination.id, "edit")} fields={fields} faults={faults} />
+      <DestinationForm
+        action={destinationActionAddress(destination.id, "edit")}
+        fields={fields}
+        faults={faults}
+        headerNames={destination.headerNames}
+      />
       <p>
         <a href={destinationAddress(destination.id)}>Back to the destination</a>
       </p>
@@ -152,11 +159,13 @@ interface DestinationFormProps {
   readonly faults: FieldFaults;
   /** The id of a destination that does not exist yet. */
   readonly newId?: string;
+  /** Names of the headers that the destination has. */
+  readonly headerNames?: readonly string[];
 }
 
 type TextName = Exclude<keyof FormFields, "scope" | "types" | "format" | "enabled">;
 
-function DestinationForm({ action, fields, faults, newId }: DestinationFormProps) {
+function DestinationForm({ action, fields, faults, newId, headerNames = [] }: DestinationFormProps) {
   const isNew = newId !== undefined;
   const isAdvancedWrong = [faults.retry_schedule_seconds, faults.timeout_ms, faults.max_per_second].some(
     (fault) => fault !== undefined,
@@ -187,6 +196,7 @@ function DestinationForm({ action, fields, faults, newId }: DestinationFormProps
         help="One id a line. Empty: all events, also those without an organization."
         {...typed("organizations")}
       />
+      <HeadersField value={fields.headers} fault={faults.headers} present={headerNames} />
       <FormatFields fields={fields} fault={faults.template} />
       <details open={isAdvancedWrong || (isNew && fields.enabled === undefined)}>
         <summary>Advanced: retries, timeout, rate limit</summary>
@@ -239,6 +249,7 @@ const sentences: Readonly<Record<keyof ReturnType<typeof toInput>, string>> = {
   retry_schedule_seconds: "Give at most 50 whole numbers of seconds, each from 0 to 86400, such as 5, 60, 3600.",
   timeout_ms: "Give a whole number of milliseconds, from 100 to 30000.",
   max_per_second: "Give a number from 0.01 to 1000.",
+  headers: headersSentence,
   format: "Choose a format.",
   template: "Give a template, of at most 16,384 characters.",
 };
@@ -294,6 +305,7 @@ function fieldsOf(destination: DestinationReport): FormFields {
     retry_schedule_seconds: retryScheduleSeconds?.length === 0 ? NO_RETRIES : (retryScheduleSeconds ?? []).join(", "),
     timeout_ms: String(timeoutMs),
     max_per_second: maxPerSecond === null ? "" : String(maxPerSecond),
+    headers: "",
     format: destination.format,
     template: destination.template ?? "",
     enabled: enabled ? "yes" : undefined,
@@ -312,6 +324,7 @@ function toInput(fields: FormFields) {
     retry_schedule_seconds: schedule.length === 0 ? null : schedule.join() === NO_RETRIES ? [] : schedule.map(toNumber),
     timeout_ms: fields.timeout_ms === "" ? DEFAULT_TIMEOUT_MS : toNumber(fields.timeout_ms),
     max_per_second: fields.max_per_second === "" ? null : toNumber(fields.max_per_second),
+    ...headersInput(fields.headers),
     ...formatInput(fields),
   };
 }
