@@ -101,11 +101,12 @@ describe.each(eventTypes)("$type", ({ type, source, description, schema, example
   });
 
   it("comes with the headers of a delivery, and says what each answer means", () => {
-    const { parameters = [], responses = {} } = webhooks[type]?.post ?? {};
-    const headers = parameters.map((one) => components.parameters[nameIn(one)]?.name);
+    const webhook = webhooks[type]?.post;
+    const headers = webhook?.parameters.map((one) => components.parameters[nameIn(one)]?.name);
     expect(headers).toEqual(Object.keys(deliveryHeaders));
-    expect(Object.keys(responses).toSorted()).toEqual(["2XX", "410", "default"]);
-    for (const one of Object.values(responses)) expect(components.responses[nameIn(one)]).toBeDefined();
+    const responses = Object.entries(webhook?.responses ?? {});
+    expect(responses.map(([status]) => status).toSorted()).toEqual(["2XX", "410", "default"]);
+    for (const [, one] of responses) expect(components.responses[nameIn(one)]).toBeDefined();
   });
 });
 
