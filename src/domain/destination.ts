@@ -1,5 +1,6 @@
 import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
+import type { Filter } from "./filter.ts";
 import { isOnHold } from "./hold.ts";
 import { isOperationalType } from "./operational-event.ts";
 
@@ -12,6 +13,8 @@ export interface Destination {
   readonly types: readonly string[];
   /** Organization ids; null: all, and events of no organization. */
   readonly organizations: readonly string[] | null;
+  /** On the event's body; null: none. */
+  readonly filter: Filter | null;
   readonly enabled: boolean;
   /** Waits between attempts; null: the default retry schedule. */
   readonly retryScheduleSeconds: readonly number[] | null;
@@ -41,21 +44,30 @@ export interface Destination {
 }
 
 /**
- * Whether an event matches a destination, which is then to get it. An operational event matches by a pattern of operational
- * types alone, and one of no organization matches whatever the organizations. `matchesSql` in src/store/matches.ts says the
- * same in SQL, and test/worker/store/matches.test.ts compares the two.
+ * Whether an event matches a destination by type and organization; its filter decides last (recipients.ts). `matchesSql` in
+ * src/store/matches.ts says the same in SQL, and test/worker/store/matches.test.ts compares the two.
  */
 export function matches(
-  { enabled, types, organizations }: Pick<Destination, "enabled" | "types" | "organizations">,
-  { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
+  destination: Pick<Destination, "enabled" | "types" | "organizations">,
+  event: Pick<RelayEvent, "type" | "organizationId">,
 ): boolean {
+  return destination.enabled && matchesType(destination, event) && matchesOrganization(destination, event);
+}
+
+/** An operational event matches by a pattern of operational types alone. */
+export function matchesType({ types }: Pick<Destination, "types">, { type }: Pick<RelayEvent, "type">): boolean {
   const isOperational = isOperationalType(type);
   const patterns = isOperational ? types.filter(isOperationalType) : types;
-  return (
-    enabled &&
-    ((types.length === 0 && !isOperational) || patterns.some((pattern) => matchesPattern(pattern, type))) &&
-    (organizations === null || (organizationId === null ? isOperational : organizations.includes(organizationId)))
-  );
+  return (types.length === 0 && !isOperational) || patterns.some((pattern) => matchesPattern(pattern, type));
+}
+
+/** An operational event of no organization matches whatever the organizations. */
+export function matchesOrganization(
+  { organizations }: Pick<Destination, "organizations">,
+  { type, organizationId }: Pick<RelayEvent, "type" | "organizationId">,
+): boolean {
+  if (organizations === null) return true;
+  return organizationId === null ? isOperationalType(type) : organizations.includes(organizationId);
 }
 
 function matchesPattern(pattern: string, type: string): boolean {

@@ -3,15 +3,25 @@ import { writeAll } from "./batch.ts";
 import { type Database, write } from "./database.ts";
 import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { newestSuccessSql } from "./destination-health.ts";
+import { readFilter } from "../domain/read-filter.ts";
+import { parseJsonLosslessly } from "../platform/json.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
 import { flag, json, rowsOf } from "./rows.ts";
 
 const columns = `
-  destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
+  destinations.id, url, description, types, organizations, filter, enabled, retry_schedule_seconds AS retryScheduleSeconds,
   timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, secret AS encryptedSecret, previous_secrets AS previousSecrets,
   is_slow AS isSlow, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
   circuit_opened_at AS circuitOpenedAt, next_drain_at AS nextDrainAt, held_until AS heldUntil, created_at AS createdAt,
   updated_at AS updatedAt`;
+
+/** It was read before it was stored. */
+const storedFilter = z.string().transform((text, context) => {
+  const { filter, faults } = readFilter(parseJsonLosslessly(text));
+  if (filter !== null) return filter;
+  for (const { path, message } of faults) context.addIssue({ code: "custom", path: [...path], message });
+  return z.NEVER;
+});
 
 const storedRow = z.object({
   id: z.string(),
@@ -19,6 +29,7 @@ const storedRow = z.object({
   description: z.string().nullable(),
   types: json(z.array(z.string())),
   organizations: json(z.array(z.string())).nullable(),
+  filter: storedFilter.nullable(),
   enabled: flag,
   retryScheduleSeconds: json(z.array(z.number())).nullable(),
   timeoutMs: z.number(),
@@ -109,7 +120,7 @@ export async function listDestinations(db: Database, after: string, limit: numbe
 const MOST_NAMED = 500;
 
 export const destinationListSql = `
-  SELECT id, url, description, enabled, types, organizations, circuit_opened_at AS circuitOpenedAt, held_until AS heldUntil
+  SELECT id, url, description, enabled, types, organizations, filter, circuit_opened_at AS circuitOpenedAt, held_until AS heldUntil
   FROM destinations ORDER BY id LIMIT ${MOST_NAMED}`;
 
 /** A statement; its rows are for `readListedDestination`. */
@@ -124,6 +135,7 @@ const listedRow = storedRow.pick({
   enabled: true,
   types: true,
   organizations: true,
+  filter: true,
   circuitOpenedAt: true,
   heldUntil: true,
 });
@@ -134,15 +146,15 @@ export type ListedDestination = z.output<typeof listedRow>;
 export const readListedDestination = (row: unknown) => listedRow.parse(row);
 
 export const insertSql = `
-  INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
+  INSERT INTO destinations (id, url, description, types, organizations, filter, enabled, retry_schedule_seconds, timeout_ms,
     max_per_second, secret, created_at, updated_at)
-  SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'enabled',
+  SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'filter', ?1 ->> 'enabled',
     ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt',
     ?1 ->> 'updatedAt' WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 export async function insertDestination(db: Database, destination: Destination): Promise<void> {
-  await write(db, db.prepare(insertSql).bind(JSON.stringify(destination)));
+  await write(db, db.prepare(insertSql).bind(JSON.stringify({ ...destination, filter: destination.filter?.json })));
 }
 
 const changeable = [
@@ -150,6 +162,7 @@ const changeable = [
   "description",
   "types",
   "organizations",
+  "filter",
   "enabled",
   "retry_schedule_seconds",
   "timeout_ms",

@@ -5,6 +5,7 @@ import { isoTime } from "../../domain/instant.ts";
 import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
+import { readFilter } from "../../domain/read-filter.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
@@ -58,6 +59,7 @@ export async function createDestination(
     description: input.description ?? null,
     types: input.types ?? [],
     organizations: input.organizations ?? null,
+    filter: input.filter ? readFilter(input.filter).filter : null,
     enabled: input.enabled ?? true,
     retryScheduleSeconds: input.retry_schedule_seconds ?? null,
     timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
@@ -103,7 +105,7 @@ export async function changeDestination(
     },
     after: () => input,
   });
-  if (input.types !== undefined || input.organizations !== undefined) {
+  if (input.types !== undefined || input.organizations !== undefined || input.filter !== undefined) {
     for (const status of await endFilteredDeliveries(c.env.DB, id, world.now())) {
       counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
     }
@@ -180,6 +182,7 @@ export function showDestination(report: DestinationReport, now: number): z.input
   const { enabled, consecutiveFailures, circuitOpenedAt, nextDrainAt, heldUntil } = report;
   return show(destination, {
     ...report,
+    filter: report.filter?.json ?? null,
     health: {
       ...report,
       state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
