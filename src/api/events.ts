@@ -5,10 +5,12 @@ import type { World } from "../platform/world.ts";
 import { batchOf } from "../store/batch.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { listDeliveries } from "../store/delivery-list.ts";
+import { destinationList, readListedDestination } from "../store/destinations.ts";
 import { type EventSummary, findEvent, listEvents, readEventDetail } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
 import { worldOf } from "./idempotency.ts";
+import { notSentTo } from "./not-sent-to.ts";
 import { type OperatorApi, encodeCursor, existing, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
@@ -81,18 +83,21 @@ export function addEvents(api: OperatorApi, world: World): void {
   api.openapi(detail, async (c) => {
     const { DB } = c.env;
     const { id } = c.req.valid("param");
-    const { events, deliveries } = await batchOf(DB, {
+    const { events, deliveries, destinations } = await batchOf(DB, {
       events: findEvent(DB, id),
       deliveries: deliveriesOfEvent(DB, id),
+      destinations: destinationList(DB),
     });
     const found = readEventDetail(existing(events.rows[0], "event"));
     const { body, isUnreadable } = found;
+    const itsDeliveries = deliveries.rows.map(readDeliveryRow);
     const shown = show(eventDetail, {
       ...found,
       reconciled: isReconciled(found),
       payload: isUnreadable ? null : parseJsonLosslessly(body),
       bodyBase64: isUnreadable ? body : undefined,
-      deliveries: deliveries.rows.map(readDeliveryRow),
+      deliveries: itsDeliveries,
+      notSentTo: notSentTo(found, itsDeliveries, destinations.rows.map(readListedDestination)),
     });
     return c.json(shown, 200);
   });

@@ -1,5 +1,6 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
-import { matches } from "../domain/destination.ts";
+import { isRecipient } from "../domain/recipients.ts";
+import { lazyJson } from "../platform/json.ts";
 import { batchOf } from "../store/batch.ts";
 import type { Database } from "../store/database.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
@@ -24,18 +25,19 @@ export async function findReplayed(
   const [row] = found.event.rows;
   if (row === undefined) return "unknown_event";
   const event = readEventDetail(row);
+  const content = lazyJson(event.body);
   const toKey = (destinationId: string) => ({ destinationId, eventId, receivedAt: event.receivedAt });
   if (named !== undefined) {
     const [destination] = await findDestinations(db, [named]);
     if (destination === undefined) return "unknown_destination";
     if (!event.isAwaitingFirstFanOut) return [toKey(named)];
-    return matches(destination, event) ? [] : "too_early";
+    return isRecipient(destination, event, content) ? [] : "too_early";
   }
   if (event.isAwaitingFirstFanOut) return [];
   const delivered = found.deliveries.rows.map(readDeliveryRow).filter(({ status }) => status === "delivered");
   const have = new Set(delivered.map(({ destinationId }) => destinationId));
   return found.destinations.rows
     .map(readDestinationRow)
-    .filter((one) => matches(one, event) && !have.has(one.id))
+    .filter((one) => isRecipient(one, event, content) && !have.has(one.id))
     .map(({ id }) => toKey(id));
 }

@@ -9,7 +9,7 @@ import {
 } from "../../api/schemas/destination.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { wrongUsage } from "../fault.ts";
-import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
+import { type CommandOption, flag, option, orWord, readJson, readList, readNumber, readWhole } from "../options.ts";
 import { type Cell, type Output, printable } from "../output.ts";
 
 export const DESTINATIONS_PATH = "/api/destinations";
@@ -29,6 +29,11 @@ const settable = {
   description: option("--description <text>", "what people call it"),
   types: option("--types <types>", "comma-separated, each exact or ending in *; or `all`", orWord("all", [], readList)),
   organizations: option("--organizations <ids>", "comma-separated; or `all`", orWord("all", null, readList)),
+  filter: option(
+    "--filter <json>",
+    "conditions on the content of its events; or `none`",
+    orWord("none", null, readJson),
+  ),
   retry_schedule_seconds: option(
     "--retry-schedule <seconds>",
     "seconds before each retry, as 5,60,3600; or `default`",
@@ -189,6 +194,7 @@ function asFields(one: Destination, output: Output): string {
     ["description", one.description ?? "–"],
     ["types", typesOf(one)],
     ["organizations", one.organizations?.join(", ") ?? "all"],
+    ["filter", one.filter === null ? "none" : printable(JSON.stringify(one.filter))],
     ["state", stateCell(one)],
     ["failures", `${health.consecutive_failures} in a row`],
     ["last success", health.last_success_at ?? "–"],

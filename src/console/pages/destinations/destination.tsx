@@ -31,6 +31,7 @@ import { showPage, usePage } from "../../show-page.tsx";
 import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf, scheduleInWords } from "../../ui/destination.tsx";
 import { ButtonLink, Press } from "../../ui/form.tsx";
+import { Json } from "../../ui/json.tsx";
 import { Page, Section } from "../../ui/layout.tsx";
 import { Facts, Names, Time, count, ageInWords, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
@@ -247,7 +248,7 @@ function ActionBar({ destination: { id, enabled } }: { readonly destination: Des
 }
 
 function Settings({ destination }: { readonly destination: DestinationReport }) {
-  const { id, url, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
+  const { id, url, types, organizations, filter, retryScheduleSeconds, timeoutMs, maxPerSecond } = destination;
   return (
     <Section id="settings" title="Settings">
       <Facts
@@ -255,6 +256,7 @@ function Settings({ destination }: { readonly destination: DestinationReport }) 
           URL: <bdi class="mono">{withoutQuery(url)}</bdi>,
           Types: types.length === 0 ? "all" : <Names names={types} most={20} />,
           Organizations: organizations === null ? "all" : <Names names={organizations} most={20} />,
+          Filter: filter === null ? "none" : <Json value={filter.json} label="Filter" />,
           "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,

@@ -1,5 +1,5 @@
 import type { Database } from "../../../store/database.ts";
-import { matches } from "../../../domain/destination.ts";
+import { MATCHES_NOW, notSentTo } from "../../../api/not-sent-to.ts";
 import { refuse } from "../../../api/refusals.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../../../store/deliveries.ts";
 import { findJourney, readJourney, findEvent, readEventDetail } from "../../../store/event-list.ts";
@@ -34,9 +34,15 @@ export async function findOne(db: Database, id: string) {
     deliveries,
     journey: readJourney(journeys?.results[0]),
     /** Those without a delivery. */
-    otherDestinations: destinations
-      .filter(({ id: one }) => deliveries.every(({ destinationId }) => destinationId !== one))
-      .map((destination) => ({ ...destination, isMatch: matches(destination, event) })),
+    otherDestinations: destinations.filter(({ id: one }) =>
+      deliveries.every(({ destinationId }) => destinationId !== one),
+    ),
+    /** Of those, why they have none. */
+    notSentTo: notSentTo(event, deliveries, destinations).map(({ destinationId, reason }) => ({
+      destination: destinations.find((destination) => destination.id === destinationId),
+      reason,
+      isMatch: reason === MATCHES_NOW,
+    })),
   };
 }
 
