@@ -4,4 +4,5 @@ ALTER TABLE destinations ADD COLUMN headers TEXT; -- encrypted JSON object of th
 ALTER TABLE destinations ADD COLUMN filter TEXT; -- JSON, null: none (src/domain/filter.ts)
 ALTER TABLE destinations ADD COLUMN format TEXT NOT NULL DEFAULT 'qonto'
   CHECK (format IN ('qonto', 'cloudevents', 'slack', 'teams', 'template'));
-ALTER TABLE destinations ADD COLUMN template TEXT; -- Mustache, null unless the format is template
+-- Mustache, null unless the format is template. D1 takes no comment behind the last statement.
+ALTER TABLE destinations ADD COLUMN template TEXT;

@@ -19,8 +19,8 @@ interface NumberLiteral {
   readonly text: string;
 }
 
-export type Comparison = "$gt" | "$gte" | "$lt" | "$lte";
-export type TextOperator = "$startsWith" | "$endsWith" | "$contains";
+type Comparison = "$gt" | "$gte" | "$lt" | "$lte";
+type TextOperator = "$startsWith" | "$endsWith" | "$contains";
 
 /** What one operator asks of the values at a path. */
 export type Test =

@@ -6,7 +6,7 @@ export const MAX_FILTER_CONDITIONS = 64;
 export const MAX_FILTER_LEVELS = 8;
 
 /** What is wrong, at the keys and indexes that lead there. */
-export interface FilterFault {
+interface FilterFault {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
