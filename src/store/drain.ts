@@ -7,7 +7,14 @@ import { type DrainPlan, isExclusive } from "../domain/drain-plan.ts";
 import type { RelayEvent } from "../domain/event.ts";
 import { passesFilter } from "../domain/recipients.ts";
 import { lazyJson } from "../platform/json.ts";
-import { type EndedStatus, deliveryFields, endedRow, endedStatusSql, endingSql, readDeliveryRow } from "./deliveries.ts";
+import {
+  type EndedStatus,
+  deliveryFields,
+  endedRow,
+  endedStatusSql,
+  endingSql,
+  readDeliveryRow,
+} from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
 import { endRejected, filteredRow } from "./filtered-deliveries.ts";
 import { rowsOf } from "./rows.ts";
