@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { parseJsonLosslessly } from "../platform/json.ts";
 import { firstIdAt, timeOfId } from "../platform/sortable-id.ts";
 import { AUDIT_PREFIX, type AuditRecord, listAudit } from "../store/audit.ts";
 import { defineRoute } from "./define-route.ts";
@@ -62,5 +63,5 @@ function showRecord(record: AuditRecord) {
 }
 
 function parse(text: string | null): unknown {
-  return text === null ? null : JSON.parse(text);
+  return text === null ? null : parseJsonLosslessly(text);
 }

@@ -5,11 +5,13 @@ import type { World } from "../platform/world.ts";
 import { batchOf } from "../store/batch.ts";
 import { deliveriesOfEvent } from "../store/deliveries.ts";
 import { listDeliveries } from "../store/delivery-list.ts";
+import { destinationList, readListedDestination } from "../store/destinations.ts";
 import { type EventSummary, findEvent, listEvents } from "../store/event-list.ts";
 import { replayEvent } from "./actions/replays.ts";
 import { defineRoute } from "./define-route.ts";
-import { narrowed } from "./destination-access.ts";
+import { narrowed, ownDestinationOf } from "./destination-access.ts";
 import { worldOf } from "./idempotency.ts";
+import { notSentTo } from "./not-sent-to.ts";
 import { type OperatorApi, encodeCursor, paging } from "./requests.ts";
 import { json, page, show } from "./responses.ts";
 import { instant } from "./schemas/common.ts";
@@ -83,18 +85,24 @@ export function addEvents(api: OperatorApi, world: World): void {
   api.openapi(detail, async (c) => {
     const { DB } = c.env;
     const { id } = c.req.valid("param");
-    const { events, deliveries } = await batchOf(DB, {
+    const { events, deliveries, destinations } = await batchOf(DB, {
       events: findEvent(DB, id),
       deliveries: deliveriesOfEvent(DB, id),
+      destinations: destinationList(DB),
     });
     const seen = await readSeenEvent(c, { event: events.rows[0], deliveries: deliveries.rows });
     const { body, isUnreadable } = seen.event;
+    const own = ownDestinationOf(c);
+    const seenDestinations = destinations.rows
+      .map(readListedDestination)
+      .filter((one) => own === null || one.id === own);
     const shown = show(eventDetail, {
       ...seen.event,
       reconciled: isReconciled(seen.event),
       payload: isUnreadable ? null : parseJsonLosslessly(body),
       bodyBase64: isUnreadable ? body : undefined,
       deliveries: seen.deliveries,
+      notSentTo: notSentTo(seen.event, seen.deliveries, seenDestinations),
     });
     return c.json(shown, 200);
   });

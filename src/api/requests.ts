@@ -2,6 +2,7 @@ import { type Hook, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Env } from "../env.ts";
+import { isObject, parseJsonLosslessly } from "../platform/json.ts";
 import { logLine } from "../platform/log.ts";
 import type { Problem, ProblemError } from "../platform/problem.ts";
 import { type BodyFault, readBody } from "../platform/read-body.ts";
@@ -108,13 +109,22 @@ export function boundBody(maxBytes: number, timers: Timers, refuse: (fault: Body
   };
 }
 
-/** Refuses a body without JSON's content type: the validator would take it for an empty object. */
+/** Refuses a body without JSON's content type: the validator would take it for an empty object. A `filter` keeps its digits. */
 export const requireJson: MiddlewareHandler<OperatorEnv> = async (c, next) => {
   if (!/^application\/([\w.-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
     throw invalidRequest([{ path: "", message: "must be sent as application/json" }]);
   }
+  const { req } = c;
+  req.json = async <T>() => parseRequest(await req.text()) as T;
   await next();
 };
+
+/** Numbers in a filter may have more digits than a number of JavaScript. Throws SyntaxError. */
+function parseRequest(text: string): unknown {
+  const json: unknown = JSON.parse(text);
+  if (!isObject(json) || !Object.hasOwn(json, "filter")) return json;
+  return { ...json, filter: Object(parseJsonLosslessly(text))["filter"] as unknown };
+}
 
 /** The same for an optional body: a request without one is read as `{}`. */
 export const absentBodyIsEmpty: MiddlewareHandler<OperatorEnv> = async (c, next) => {

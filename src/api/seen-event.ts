@@ -1,5 +1,6 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { isOwnEvent } from "../domain/own-event.ts";
+import { lazyJson } from "../platform/json.ts";
 import { readDeliveryRow } from "../store/deliveries.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { readEventDetail } from "../store/event-list.ts";
@@ -29,7 +30,7 @@ export async function readSeenEvent(c: ActionContext, rows: EventRows): Promise<
   const [destination] = await findDestinations(c.env.DB, [own]);
   if (rows.event === undefined || ofIt.length === 0 || destination === undefined) throw notItsOwn();
   const event = readEventDetail(rows.event);
-  if (!isOwnEvent(destination, event, ofIt)) throw notItsOwn();
+  if (!isOwnEvent(destination, event, lazyJson(event.body), ofIt)) throw notItsOwn();
   const isPending = ofIt.some(({ status }) => status === "pending");
   return { event: { ...event, state: isPending ? "pending" : "settled" }, deliveries: ofIt };
 }

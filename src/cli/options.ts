@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import { parseInstant } from "../domain/instant.ts";
+import { tryParseLosslessly } from "../platform/http.ts";
 import { wrongUsage } from "./fault.ts";
 
 /** A value as commander gives it. */
@@ -111,6 +112,13 @@ export function readWhole(from: number, to: number): Reader<number> {
 export function orWord<Special, Value>(word: string, special: Special, reader: Reader<Value>): Reader<Special | Value> {
   return (text, name, now) => (text === word ? special : reader(text, name, now));
 }
+
+/** JSON whose numbers keep all their digits on the way to the relay. */
+export const readJson: Reader<unknown> = (text, name) => {
+  const json = tryParseLosslessly(text);
+  if (json === undefined) throw wrongUsage(`${name} must be JSON.`, `Such as '{"data.side": "credit"}', in quotes.`);
+  return json;
+};
 
 const unitsMs: Readonly<Record<string, number>> = {
   s: 1_000,

@@ -1,5 +1,6 @@
 import type { Attempt } from "./delivery.ts";
 import type { RelayEvent } from "./event.ts";
+import type { Filter } from "./filter.ts";
 import type { Format } from "./format.ts";
 import { isOnHold } from "./hold.ts";
 import { isOperationalType } from "./operational-event.ts";
@@ -13,6 +14,8 @@ export interface Destination {
   readonly types: readonly string[];
   /** Organization ids; null: all, and events of no organization. */
   readonly organizations: readonly string[] | null;
+  /** On the event's body; null: none. */
+  readonly filter: Filter | null;
   readonly enabled: boolean;
   /** Waits between attempts; null: the default retry schedule. */
   readonly retryScheduleSeconds: readonly number[] | null;
@@ -51,27 +54,47 @@ export interface Destination {
 }
 
 /**
- * Whether an event matches a destination, which is then to get it. An operational event matches by a pattern of operational
- * types alone, and one of no organization matches whatever the organizations. One about a destination is for the others: its
- * own failure would reach it late, or make another failure to tell of. `matchesSql` in src/store/matches.ts says the
- * same in SQL, and test/worker/store/matches.test.ts compares the two.
+/** What of an event decides for whom it is, beside its content. */
+export type Addressed = Pick<RelayEvent, "type" | "organizationId"> & Partial<Pick<RelayEvent, "resourceId">>;
+
+/**
+ * Whether an event matches a destination by type and organization; its filter decides last (recipients.ts). `matchesSql` in
+ * src/store/matches.ts says the same in SQL, and test/worker/store/matches.test.ts compares the two.
  */
 export function matches(
-  { id, enabled, types, organizations }: Pick<Destination, "id" | "enabled" | "types" | "organizations">,
-  {
-    type,
-    organizationId,
-    resourceId,
-  }: Pick<RelayEvent, "type" | "organizationId"> & Partial<Pick<RelayEvent, "resourceId">>,
+  destination: Pick<Destination, "id" | "enabled" | "types" | "organizations">,
+  event: Addressed,
 ): boolean {
+  return (
+    destination.enabled &&
+    !isAbout(destination, event) &&
+    matchesType(destination, event) &&
+    matchesOrganization(destination, event)
+  );
+}
+
+/** An operational event matches by a pattern of operational types alone. */
+export function matchesType({ types }: Pick<Destination, "types">, { type }: Pick<RelayEvent, "type">): boolean {
   const isOperational = isOperationalType(type);
   const patterns = isOperational ? types.filter(isOperationalType) : types;
-  return (
-    enabled &&
-    resourceId !== id &&
-    ((types.length === 0 && !isOperational) || patterns.some((pattern) => matchesPattern(pattern, type))) &&
-    (organizations === null || (organizationId === null ? isOperational : organizations.includes(organizationId)))
-  );
+  return (types.length === 0 && !isOperational) || patterns.some((pattern) => matchesPattern(pattern, type));
+}
+
+/** An operational event of no organization matches whatever the organizations. */
+export function matchesOrganization(
+  { organizations }: Pick<Destination, "organizations">,
+  { type, organizationId }: Addressed,
+): boolean {
+  if (organizations === null) return true;
+  return organizationId === null ? isOperationalType(type) : organizations.includes(organizationId);
+}
+
+/**
+ * An operational event about a destination is for the others: its own failure would reach it late, or make another failure to
+ * tell of.
+ */
+export function isAbout({ id }: Pick<Destination, "id">, { type, resourceId }: Addressed): boolean {
+  return isOperationalType(type) && resourceId === id;
 }
 
 function matchesPattern(pattern: string, type: string): boolean {

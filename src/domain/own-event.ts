@@ -1,17 +1,18 @@
 import { type Delivery, isEndedWithoutAttempt } from "./delivery.ts";
-import { type Destination, matches } from "./destination.ts";
+import { isRecipient } from "./recipients.ts";
 
 /**
  * Whether an event is a destination's own, which its token shows and replays: it matches, or the destination was sent it. One that
  * ended as dead unsent and does not match any more is not: an operator has taken such events from the destination.
  */
 export function isOwnEvent(
-  destination: Parameters<typeof matches>[0] & Pick<Destination, "id">,
-  event: Parameters<typeof matches>[1],
+  destination: Parameters<typeof isRecipient>[0],
+  event: Parameters<typeof isRecipient>[1],
+  content: () => unknown,
   deliveries: readonly Delivery[],
 ): boolean {
   return (
-    matches({ ...destination, enabled: true }, event) ||
+    isRecipient({ ...destination, enabled: true }, event, content) ||
     deliveries.some((delivery) => delivery.destinationId === destination.id && wasSent(delivery))
   );
 }

@@ -1,6 +1,8 @@
 import { type Delivery, countByStatus } from "../domain/delivery.ts";
-import { type Destination, isLeftToDrains, matches } from "../domain/destination.ts";
+import { type Destination, isLeftToDrains } from "../domain/destination.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { isRecipient } from "../domain/recipients.ts";
+import { lazyJson } from "../platform/json.ts";
 import { logLine } from "../platform/log.ts";
 import { type Job, attemptAll, deferred } from "../deliver/attempt-all.ts";
 import type { DeliverContext } from "../deliver/context.ts";
@@ -26,7 +28,7 @@ export async function fanOut(
   const loaded = await loadAndUpdateState(chunk, env.DB);
   const candidates = loaded.events.map((one) => ({
     ...one,
-    recipients: loaded.destinations.filter((destination) => matches(destination, one.event)),
+    recipients: recipientsOf(one.event, loaded.destinations),
   }));
   const { mine, leaseUntil, verdicts } = await takeEvents(candidates, { db: env.DB, world });
   const jobs = mine.flatMap(({ event, recipients, shown }) =>
@@ -52,6 +54,12 @@ export async function fanOut(
     duration_ms: world.now() - startedAt,
   });
   return new Map([...loaded.verdicts, ...verdicts]);
+}
+
+/** The event is parsed once for all filters. */
+function recipientsOf(event: RelayEvent, destinations: readonly Destination[]): Destination[] {
+  const content = lazyJson(event.body);
+  return destinations.filter((destination) => isRecipient(destination, event, content));
 }
 
 function firstDelivery(event: RelayEvent, destination: Destination): Delivery {

@@ -1,6 +1,7 @@
 import type { DeliveryKey } from "../domain/delivery.ts";
-import { matches } from "../domain/destination.ts";
 import { isOwnEvent } from "../domain/own-event.ts";
+import { isRecipient } from "../domain/recipients.ts";
+import { lazyJson } from "../platform/json.ts";
 import { batchOf } from "../store/batch.ts";
 import type { Database } from "../store/database.ts";
 import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
@@ -27,19 +28,20 @@ export async function findReplayed(
   if (row === undefined) return isOwnOnly ? "not_its_own" : "unknown_event";
   const event = readEventDetail(row);
   const deliveries = found.deliveries.rows.map(readDeliveryRow);
+  const content = lazyJson(event.body);
   const toKey = (destinationId: string) => ({ destinationId, eventId, receivedAt: event.receivedAt });
   if (named !== undefined) {
     const [destination] = await findDestinations(db, [named]);
     if (destination === undefined) return "unknown_destination";
-    if (isOwnOnly && !isOwnEvent(destination, event, deliveries)) return "not_its_own";
+    if (isOwnOnly && !isOwnEvent(destination, event, content, deliveries)) return "not_its_own";
     if (!event.isAwaitingFirstFanOut) return [toKey(named)];
-    return matches(destination, event) ? [] : "too_early";
+    return isRecipient(destination, event, content) ? [] : "too_early";
   }
   if (event.isAwaitingFirstFanOut) return [];
   const delivered = deliveries.filter(({ status }) => status === "delivered");
   const have = new Set(delivered.map(({ destinationId }) => destinationId));
   return found.destinations.rows
     .map(readDestinationRow)
-    .filter((one) => matches(one, event) && !have.has(one.id))
+    .filter((one) => isRecipient(one, event, content) && !have.has(one.id))
     .map(({ id }) => toKey(id));
 }

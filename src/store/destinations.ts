@@ -5,17 +5,27 @@ import { type Destination, keepsFailing } from "../domain/destination.ts";
 import { forgetAlerts } from "./alerts.ts";
 import { formats } from "../domain/format.ts";
 import { newestSuccessSql } from "./destination-health.ts";
+import { readFilter } from "../domain/read-filter.ts";
+import { parseJsonLosslessly } from "../platform/json.ts";
 import { forgetRemovedDestinations } from "./counters.ts";
 import { flag, json, rowsOf } from "./rows.ts";
 import { deleteTokensOfDestination } from "./tokens.ts";
 
 const columns = `
-  destinations.id, url, description, types, organizations, enabled, retry_schedule_seconds AS retryScheduleSeconds,
+  destinations.id, url, description, types, organizations, filter, enabled, retry_schedule_seconds AS retryScheduleSeconds,
   timeout_ms AS timeoutMs, max_per_second AS maxPerSecond, format, template, relay_url AS relayUrl,
   header_names AS headerNames, headers AS encryptedHeaders, secret AS encryptedSecret, previous_secrets AS previousSecrets,
   is_slow AS isSlow, consecutive_failures AS consecutiveFailures, last_success_at IS NOT NULL AS hasSucceeded,
   circuit_opened_at AS circuitOpenedAt, next_drain_at AS nextDrainAt, held_until AS heldUntil, created_at AS createdAt,
   updated_at AS updatedAt`;
+
+/** It was read before it was stored. */
+const storedFilter = z.string().transform((text, context) => {
+  const { filter, faults } = readFilter(parseJsonLosslessly(text));
+  if (filter !== null) return filter;
+  for (const { path, message } of faults) context.addIssue({ code: "custom", path: [...path], message });
+  return z.NEVER;
+});
 
 const storedRow = z.object({
   id: z.string(),
@@ -23,6 +33,7 @@ const storedRow = z.object({
   description: z.string().nullable(),
   types: json(z.array(z.string())),
   organizations: json(z.array(z.string())).nullable(),
+  filter: storedFilter.nullable(),
   enabled: flag,
   retryScheduleSeconds: json(z.array(z.number())).nullable(),
   timeoutMs: z.number(),
@@ -87,6 +98,18 @@ export async function findDestinations(db: Database, ids: readonly string[]): Pr
   return rowsOf(destinationRow, await db.prepare(findByIdsSql).bind(JSON.stringify(ids)).all());
 }
 
+export const filterSql = "SELECT filter FROM destinations WHERE id = ?1";
+
+/** A statement that finds a destination's filter; its row is for `readFilterRow`. */
+export function findFilter(db: Database, id: string): D1PreparedStatement {
+  return db.prepare(filterSql).bind(id);
+}
+
+const filterRow = z.object({ filter: storedFilter.nullable() }).optional();
+
+/** Null without a filter, and for a destination that was removed. */
+export const readFilterRow = (row: unknown): Destination["filter"] => filterRow.parse(row)?.filter ?? null;
+
 const reportColumns = `${columns}, last_failure_at AS lastFailureAt,
   nullif(max(coalesce(last_success_at, 0), coalesce(${newestSuccessSql}, 0)), 0) AS lastSuccessAt`;
 
@@ -118,7 +141,7 @@ export async function listDestinations(db: Database, after: string, limit: numbe
 const MOST_NAMED = 500;
 
 export const destinationListSql = `
-  SELECT id, url, description, enabled, types, organizations, circuit_opened_at AS circuitOpenedAt, held_until AS heldUntil
+  SELECT id, url, description, enabled, types, organizations, filter, circuit_opened_at AS circuitOpenedAt, held_until AS heldUntil
   FROM destinations ORDER BY id LIMIT ${MOST_NAMED}`;
 
 /** A statement; its rows are for `readListedDestination`. */
@@ -133,6 +156,7 @@ const listedRow = storedRow.pick({
   enabled: true,
   types: true,
   organizations: true,
+  filter: true,
   circuitOpenedAt: true,
   heldUntil: true,
 });
@@ -143,15 +167,16 @@ export type ListedDestination = z.output<typeof listedRow>;
 export const readListedDestination = (row: unknown) => listedRow.parse(row);
 
 export const insertSql = `
-  INSERT INTO destinations (id, url, description, types, organizations, enabled, retry_schedule_seconds, timeout_ms,
+  INSERT INTO destinations (id, url, description, types, organizations, filter, enabled, retry_schedule_seconds, timeout_ms,
     max_per_second, format, template, relay_url, header_names, headers, secret, created_at, updated_at)
-  SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'enabled',
-    ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'format', ?1 ->> 'template',
-    ?1 ->> 'relayUrl', ?1 ->> 'headerNames', ?1 ->> 'encryptedHeaders', ?1 ->> 'encryptedSecret', ?1 ->> 'createdAt', ?1 ->> 'updatedAt' WHERE true
+  SELECT ?1 ->> 'id', ?1 ->> 'url', ?1 ->> 'description', ?1 ->> 'types', ?1 ->> 'organizations', ?1 ->> 'filter',
+    ?1 ->> 'enabled', ?1 ->> 'retryScheduleSeconds', ?1 ->> 'timeoutMs', ?1 ->> 'maxPerSecond', ?1 ->> 'format',
+    ?1 ->> 'template', ?1 ->> 'relayUrl', ?1 ->> 'headerNames', ?1 ->> 'encryptedHeaders', ?1 ->> 'encryptedSecret',
+    ?1 ->> 'createdAt', ?1 ->> 'updatedAt' WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 export async function insertDestination(db: Database, destination: Destination): Promise<void> {
-  await write(db, db.prepare(insertSql).bind(JSON.stringify(destination)));
+  await write(db, db.prepare(insertSql).bind(JSON.stringify({ ...destination, filter: destination.filter?.json })));
 }
 
 const changeable = [
@@ -159,6 +184,7 @@ const changeable = [
   "description",
   "types",
   "organizations",
+  "filter",
   "enabled",
   "retry_schedule_seconds",
   "timeout_ms",

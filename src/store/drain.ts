@@ -5,6 +5,8 @@ import type { Delivery } from "../domain/delivery.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type DrainPlan, isExclusive } from "../domain/drain-plan.ts";
 import type { RelayEvent } from "../domain/event.ts";
+import { passesFilter } from "../domain/recipients.ts";
+import { lazyJson } from "../platform/json.ts";
 import {
   type EndedStatus,
   deliveryFields,
@@ -14,6 +16,7 @@ import {
   readDeliveryRow,
 } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
+import { endRejected, filteredRow } from "./filtered-deliveries.ts";
 import { isOperationalSql } from "./operational-events.ts";
 import { matchesSql } from "./matches.ts";
 
@@ -76,16 +79,16 @@ export interface DrainClaimed {
   readonly nextDueAt: number | null;
 }
 
-const filteredRow = endedRow.extend({ event_id: z.string() });
 const dueRow = z.object({ due_at: z.number() });
 
 /**
- * Claims deliveries that are due at `now`, so that nobody else attempts them until `leaseUntil`, and loads their events:
- * one D1 call. Nothing is claimed if another drain has changed the destination's `nextDrainAt` since the plan was made.
+ * Claims deliveries that are due at `now`, so that nobody else attempts them until `leaseUntil`, and loads their events: one
+ * D1 call, and another if the destination's filter rejects some. Nothing is claimed if another drain has changed the
+ * destination's `nextDrainAt` since the plan was made.
  */
 export async function claimDue(
   db: Database,
-  { id, nextDrainAt }: Pick<Destination, "id" | "nextDrainAt">,
+  { id, nextDrainAt, filter }: Pick<Destination, "id" | "nextDrainAt" | "filter">,
   plan: DrainPlan,
   { now, leaseUntil }: { now: number; leaseUntil: number },
 ): Promise<DrainClaimed> {
@@ -98,12 +101,22 @@ export async function claimDue(
     events: db.prepare(loadClaimedSql).bind(id, leaseUntil),
   });
   const loaded = found.events.rows.map(readLoadedRow);
-  const filtered = found.filtered.rows.map((row) => filteredRow.parse(row));
+  const events = new Map(loaded.map((row) => [row.id, row.event]));
+  const claimed = found.claimed.rows.map(readDeliveryRow);
+  const rejected = claimed.flatMap((delivery) => {
+    const event = events.get(delivery.eventId);
+    if (!event || passesFilter({ filter }, event, lazyJson(event.body))) return [];
+    return [{ ...delivery, nextAttemptAt: leaseUntil }];
+  });
+  const filtered = [
+    ...found.filtered.rows.map((row) => filteredRow.parse(row)),
+    ...(await endRejected(db, id, rejected, now)),
+  ];
   const filteredIds = new Set(filtered.map((row) => row.event_id));
   return {
-    deliveries: found.claimed.rows.map(readDeliveryRow).filter(({ eventId }) => !filteredIds.has(eventId)),
-    events: new Map(loaded.map(({ id, event }) => [id, event])),
-    latestVersions: new Map(loaded.map(({ id, latestVersion }) => [id, latestVersion])),
+    deliveries: claimed.filter(({ eventId }) => !filteredIds.has(eventId)),
+    events,
+    latestVersions: new Map(loaded.map(({ id: event, latestVersion }) => [event, latestVersion])),
     filtered: filtered.map(({ status }) => status),
     nextDueAt: found.nextDue.rows.map((row) => dueRow.parse(row).due_at)[0] ?? null,
   };

@@ -6,7 +6,9 @@ import { makeDue } from "./replay-deliveries.ts";
 import { firstSeqAtSql } from "./event-order.ts";
 import { recipientsWithRowsSql, statusSql } from "./event-progress.ts";
 import { json, rowsOf } from "./rows.ts";
+import { findFilter, readFilterRow } from "./destinations.ts";
 import { matchesSql } from "./matches.ts";
+import { rejectedByFilter } from "./rejected-events.ts";
 
 export const insertReplaySql = `
   INSERT INTO replays (id, destination_id, which, since, until, reached_at, reached_id, created_at)
@@ -142,15 +144,24 @@ export interface ReplayPage {
   readonly edge: Replay["reached"] | null;
 }
 
+/** One D1 call; with a filter another, which loads the bodies. */
 export async function nextReplayPage(db: Database, replay: Replay): Promise<ReplayPage> {
   const [pageSql, edgeSql] =
     replay.which === "failed" ? [failedPageSql, failedEdgeSql] : [matchingPageSql, matchingEdgeSql];
   const window = windowOf(replay);
-  const { events, edge } = await batchOf(db, {
+  const found = await batchOf(db, {
     events: db.prepare(pageSql).bind(...window),
     edge: db.prepare(edgeSql).bind(...window.slice(0, 4)),
+    filter: findFilter(db, replay.destinationId),
   });
-  return { events: events.rows.map((row) => position.parse(row)), edge: readEdge(edge) };
+  const events = found.events.rows.map((row) => position.parse(row));
+  const filter = readFilterRow(found.filter.rows[0]);
+  const rejected = await rejectedByFilter(
+    db,
+    filter,
+    events.map(({ id }) => id),
+  );
+  return { events: events.filter(({ id }) => !rejected.has(id)), edge: readEdge(found.edge) };
 }
 
 function readEdge({ rows }: BatchResult): Replay["reached"] | null {

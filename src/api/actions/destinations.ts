@@ -6,6 +6,7 @@ import { type Env, readConfig } from "../../env.ts";
 import { readDestinationUrl } from "../../outbound/destination-url.ts";
 import { drainNow } from "../../deliver/drain-messages.ts";
 import { encryptHeaders } from "../../outbound/own-headers.ts";
+import { readFilter } from "../../domain/read-filter.ts";
 import { makeSecret } from "../../outbound/secrets.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { makeSortableId } from "../../platform/sortable-id.ts";
@@ -62,6 +63,7 @@ export async function createDestination(
     description: input.description ?? null,
     types: input.types ?? [],
     organizations: input.organizations ?? null,
+    filter: toFilter(input.filter),
     enabled: input.enabled ?? true,
     retryScheduleSeconds: input.retry_schedule_seconds ?? null,
     timeoutMs: input.timeout_ms ?? DEFAULT_TIMEOUT_MS,
@@ -124,7 +126,7 @@ export async function changeDestination(
     },
     after: () => shownInput,
   });
-  if (input.types !== undefined || input.organizations !== undefined) {
+  if (input.types !== undefined || input.organizations !== undefined || input.filter !== undefined) {
     for (const status of await endFilteredDeliveries(c.env.DB, id, world.now())) {
       counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
     }
@@ -202,6 +204,7 @@ export function showDestination(report: DestinationReport, now: number): z.input
   const { enabled, consecutiveFailures, circuitOpenedAt, nextDrainAt, heldUntil } = report;
   return show(destination, {
     ...report,
+    filter: report.filter?.json ?? null,
     health: {
       ...report,
       state: enabled ? (consecutiveFailures === 0 ? "healthy" : "failing") : "paused",
@@ -227,6 +230,11 @@ async function endAllPending(db: Database, destinationId: string, now: number): 
 /** The origin at which the operator reaches the relay. */
 export function relayUrlOf({ req }: Pick<ActionContext, "req">): string {
   return new URL(req.url).origin;
+}
+
+/** A filter that the schema of requests has checked. */
+export function toFilter(checked: z.output<typeof destinationChange>["filter"]): DestinationReport["filter"] {
+  return checked ? readFilter(checked).filter : null;
 }
 
 /** The URL as it is stored. */

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
-import { type Destination, matches } from "../../domain/destination.ts";
+import type { Destination } from "../../domain/destination.ts";
 import type { RelayEvent } from "../../domain/event.ts";
+import { whyNotRecipient } from "../../domain/recipients.ts";
 import { TemplateFault } from "../../outbound/format/fault.ts";
 import { renderEvent } from "../../outbound/format/render.ts";
 import { sampleFor, sampleTypesFor } from "../../outbound/sample-events.ts";
@@ -8,13 +9,13 @@ import type { World } from "../../platform/world.ts";
 import { batchOf } from "../../store/batch.ts";
 import { loadEvents, readLoadedRow } from "../../store/events.ts";
 import { newestEvents, readNewestEvent } from "../../store/newest-events.ts";
-import { tryDecodeUtf8 } from "../../platform/json.ts";
+import { lazyJson, tryDecodeUtf8 } from "../../platform/json.ts";
 import { type ActionContext, existing } from "../requests.ts";
 import { show } from "../responses.ts";
 import type { destinationChange } from "../schemas/destination.ts";
 import { preview, type previewInput } from "../schemas/preview.ts";
 import { changeFormat, checkTemplate } from "./destination-format.ts";
-import { existingDestination, relayUrlOf } from "./destinations.ts";
+import { existingDestination, relayUrlOf, toFilter } from "./destinations.ts";
 
 export type Preview = z.input<typeof preview>;
 
@@ -35,7 +36,8 @@ export async function previewDestination(
   const present = await existingDestination(c, id);
   const { types = present.types, organizations = present.organizations } = asked;
   const formatted = { ...present, ...changeFormat(asked, present) };
-  const destination = { ...formatted, types, organizations, enabled: true, relayUrl: relayUrlOf(c) };
+  const filter = asked.filter === undefined ? present.filter : toFilter(asked.filter);
+  const destination = { ...formatted, types, organizations, filter, enabled: true, relayUrl: relayUrlOf(c) };
   await checkTemplate(asked.template, destination.types, world);
   const { DB } = c.env;
   const { newest, named } = await batchOf(DB, {
@@ -43,8 +45,8 @@ export async function previewDestination(
     named: eventId === undefined ? [] : loadEvents(DB, [eventId]),
   });
   const events = newest.rows.map(readNewestEvent).map(({ body, ...fields }) => {
-    const reason = whyNotSent(destination, fields);
     const event = body === null ? null : { ...fields, body };
+    const reason = whyNotSent(destination, fields, body);
     return { ...fields, eventId: fields.id, wouldSend: reason === null, reason, event };
   });
   const example =
@@ -60,10 +62,11 @@ export async function previewDestination(
   });
 }
 
-/** By types, then by organizations. */
-function whyNotSent(destination: Destination, event: Pick<RelayEvent, "type" | "organizationId">): string | null {
-  if (matches(destination, event)) return null;
-  return matches({ ...destination, organizations: null }, event) ? "organizations" : "types";
+/** Null: it would be sent. A body that was too much to load cannot be judged by a filter. */
+function whyNotSent(destination: Destination, event: Omit<RelayEvent, "body">, body: string | null): string | null {
+  if (body !== null) return whyNotRecipient(destination, event, lazyJson(body));
+  const unfiltered = whyNotRecipient({ ...destination, filter: null }, event, () => undefined);
+  return unfiltered ?? (destination.filter === null ? null : "filter: the body is too large for a preview");
 }
 
 /** Without an event of its own to show, a made-up one. */

@@ -3,6 +3,7 @@ import { MAX_TEMPLATE_CHARACTERS, formats } from "../../domain/format.ts";
 import { headerFaults } from "../../domain/own-headers.ts";
 import { time } from "./common.ts";
 import { attempt } from "./delivery.ts";
+import { filterInput, shownFilter } from "./filter.ts";
 
 const options = z.strictObject({
   url: z.string().max(2_048).openapi({
@@ -25,6 +26,7 @@ const options = z.strictObject({
       example: ["v1/transactions", "registrations.*"],
     }),
   organizations: z.array(z.string().min(1).max(255)).min(1).max(1_000).nullable().describe("Ids. Null: all."),
+  filter: filterInput.nullable(),
   enabled: z.boolean(),
   retry_schedule_seconds: z
     .array(z.int().min(0).max(86_400))
@@ -96,7 +98,14 @@ export const destinationHealth = z.object({
 });
 
 export const destination = z
-  .object({ ...shownOptions.shape, id: z.string(), created_at: time, updated_at: time, health: destinationHealth })
+  .object({
+    ...shownOptions.shape,
+    filter: shownFilter.nullable(),
+    id: z.string(),
+    created_at: time,
+    updated_at: time,
+    health: destinationHealth,
+  })
   .openapi("Destination");
 
 export const createdDestination = destination.extend({ secret: z.string() });
@@ -132,6 +141,7 @@ export const exampleDestination = {
   id: "dst_019a935f7400a1b2c3d4e5f60718",
   ...exampleDestinationInput,
   organizations: null,
+  filter: null,
   enabled: true,
   retry_schedule_seconds: null,
   timeout_ms: 10_000,

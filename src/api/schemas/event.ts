@@ -21,6 +21,11 @@ export const eventDetail = event.extend({
   payload: z.unknown().describe("The parsed body. Null: it cannot be read."),
   body_base64: z.string().optional().describe("Only of an event that cannot be read."),
   deliveries: z.array(delivery),
+  not_sent_to: z
+    .array(z.object({ destination_id: z.string(), reason: z.string() }))
+    .describe(
+      "Destinations without a delivery, and why, by their present settings: `paused`, `types`, `organizations`, `filter: ` with the condition that the body does not meet, or that the destination matches now. At most 500.",
+    ),
 });
 
 export const exampleEvent = {
@@ -46,4 +51,5 @@ export const exampleEventDetail = {
     data: { event: "created", id: exampleEvent.resource_id, amount: 50.01, currency: "EUR", side: "debit" },
   },
   deliveries: [exampleDelivery],
+  not_sent_to: [{ destination_id: "dst_019a935f7400a1b2c3d4e5f60719", reason: "filter: data.amount $gte 1000" }],
 } satisfies z.input<typeof eventDetail>;

@@ -4,7 +4,7 @@ import { destinationChange } from "./destination.ts";
 import { exampleEvent } from "./event.ts";
 
 /** What is absent is as the destination has it. */
-export const previewInput = destinationChange.pick({ format: true, template: true }).extend({
+export const previewInput = destinationChange.pick({ filter: true, format: true, template: true }).extend({
   event_id: z.string().min(1).max(255).optional().describe("What to render. Absent: the newest that would be sent."),
 });
 

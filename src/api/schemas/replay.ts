@@ -16,7 +16,12 @@ export const destinationReplayInput = z.strictObject({
   which,
 });
 
-export const startedReplay = z.object({ count, replay_id: z.string() });
+/** Counting what a filter lets pass would load every body. */
+const countBeforeFilter = count.describe(
+  "Number of deliveries to be created, or started again, by type and organization. The destination's filter may reject some of them.",
+);
+
+export const startedReplay = z.object({ count: countBeforeFilter, replay_id: z.string() });
 
 export const replay = z.object({
   id: z.string(),

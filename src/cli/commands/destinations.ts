@@ -13,6 +13,7 @@ import { DESTINATIONS_PATH, destinationPath } from "../destination-path.ts";
 import { wrongUsage } from "../fault.ts";
 import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
 import { type Cell, type Output, printable } from "../output.ts";
+import { filterOption } from "./filtering.ts";
 import { readFormatting, templateFile } from "./formatting.ts";
 import { headerOption, readHeaders } from "./own-headers.ts";
 import { preview } from "./preview.ts";
@@ -30,6 +31,7 @@ const settable = {
   description: option("--description <text>", "what people call it"),
   types: option("--types <types>", "comma-separated, each exact or ending in *; or `all`", orWord("all", [], readList)),
   organizations: option("--organizations <ids>", "comma-separated; or `all`", orWord("all", null, readList)),
+  filter: filterOption,
   retry_schedule_seconds: option(
     "--retry-schedule <seconds>",
     "seconds before each retry, as 5,60,3600; or `default`",
@@ -206,6 +208,7 @@ function asFields(one: Destination, output: Output): string {
     ["description", one.description ?? "–"],
     ["types", typesOf(one)],
     ["organizations", one.organizations?.join(", ") ?? "all"],
+    ["filter", one.filter === null ? "none" : printable(JSON.stringify(one.filter))],
     ["state", stateCell(one)],
     ["failures", `${health.consecutive_failures} in a row`],
     ["last success", health.last_success_at ?? "–"],

@@ -16,7 +16,8 @@ export const event = eventSchema.extend(asRead).loose();
 
 const attempts = z.array(attempt.extend({ outcome: z.string() }).loose());
 const deliveries = z.array(delivery.extend({ status: z.string(), attempts }).loose());
-export const eventDetail = eventDetailSchema.extend({ ...asRead, deliveries }).loose();
+const notSentTo = eventDetailSchema.shape.not_sent_to.default([]);
+export const eventDetail = eventDetailSchema.extend({ ...asRead, deliveries, not_sent_to: notSentTo }).loose();
 
 export type Event = z.output<typeof event>;
 export type EventDetail = z.output<typeof eventDetail>;
@@ -98,7 +99,9 @@ function asText(one: EventDetail, output: Output): string {
     rows.length === 0
       ? "No recipients."
       : output.table(["destination", "status", "attempt", "at", "outcome", "next attempt"], rows);
-  return `${facts}\n\n${deliveries}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
+  const others = one.not_sent_to.map(({ destination_id, reason }) => [destination_id, reason]);
+  const notSent = others.length === 0 ? "" : `\n\n${output.table(["not sent to", "reason"], others)}`;
+  return `${facts}\n\n${deliveries}${notSent}\n\n${printableLines(JSON.stringify(one.payload, null, 2))}`;
 }
 
 /** Its number, time and outcome. */

@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { destinationPath } from "../destination-path.ts";
 import { option } from "../options.ts";
 import { type Output, printable, printableLines } from "../output.ts";
+import { filterOption } from "./filtering.ts";
 import { readFormatting, templateFile } from "./formatting.ts";
 
 const previewAnswer = previewSchema.loose();
@@ -15,14 +16,15 @@ export const preview = defineCommand({
   arguments: { id: "as `destinations list` shows it" },
   asks: ["relay"],
   options: {
+    filter: filterOption,
     format: option("--format <format>", `one of ${formats.join(", ")} (else its own)`),
     template: templateFile,
     event_id: option("--event <id>", "the event to show (else the newest that would be sent)"),
   },
-  example: "destinations preview dst_0193 --format slack",
-  async run(context, { id, template, format, event_id }) {
+  example: 'destinations preview dst_0193 --format slack --filter \'{"data.side": "credit"}\'',
+  async run(context, { id, filter, template, format, event_id }) {
     const { output, openRelay } = context;
-    const input = { ...(await readFormatting(context, format, template)), event_id };
+    const input = { filter, ...(await readFormatting(context, format, template)), event_id };
     const shown = await openRelay().post(`${destinationPath(id)}/preview`, input, previewAnswer);
     output.show(shown, asText);
     return shown.rendered.fault === null ? 0 : 1;

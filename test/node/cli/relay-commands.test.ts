@@ -107,6 +107,8 @@ describe("destinations", () => {
       "1,1",
       "--max-per-second",
       "20",
+      "--filter",
+      '{"data.id": 1234567890123456789, "data.side": "credit"}',
     ];
     const created = await json("destinations", "create", `${receiver.url}/books`, ...settings);
     expect(created).toMatchObject({
@@ -118,6 +120,8 @@ describe("destinations", () => {
       secret: expect.stringMatching(/^whsec_/),
     });
     const { secret: _secret, ...shown } = created;
+    const { stdout } = await qonto(["destinations", "show", created.id], environment);
+    expect(stdout).toContain('{"data.id":1234567890123456789,"data.side":"credit"}');
     expect(await json("destinations", "show", created.id)).toEqual(shown);
     expect((await json("destinations", "list")).data).toContainEqual(shown);
     expect((await json("destinations", "list", "--limit", "1")).data).toHaveLength(1);
@@ -129,6 +133,8 @@ describe("destinations", () => {
       "default",
       "--max-per-second",
       "none",
+      "--filter",
+      "none",
       "--endpoint",
       `${receiver.url}/b`,
     ];
@@ -138,6 +144,7 @@ describe("destinations", () => {
       types: [],
       retry_schedule_seconds: null,
       max_per_second: null,
+      filter: null,
     });
     expect(await json("destinations", "pause", created.id)).toMatchObject({
       enabled: false,

@@ -23,6 +23,7 @@ describe("a destination", () => {
       description: null,
       types: [],
       organizations: null,
+      filter: null,
       enabled: true,
       retry_schedule_seconds: null,
       timeout_ms: 10_000,

@@ -136,6 +136,26 @@ describe("editing", () => {
     expect(await shown()).toEqual(before);
   });
 
+  it("takes a filter with all its digits, shows it, and says where one is wrong", async () => {
+    const { visitor, path, shown } = await changeableDestination(ok);
+    const typed = '{"data.id": 1234567890123456789, "data.side": "credit"}';
+    await visitor.press(`${path}/edit`, { ...fields, filter: typed });
+    expect(await (await visitor.get(path)).text()).toContain("1234567890123456789");
+    const form = await (await visitor.get(`${path}/edit`)).text();
+    expect(form).toContain("&quot;data.id&quot;: 1234567890123456789");
+    const unchanged = await visitor.press(`${path}/edit`, { ...fields, filter: typed });
+    expect(unchanged.headers.get("location")).toBe(`${path}?done=destination-unchanged`);
+
+    const wrong = await visitor.press(`${path}/edit`, { ...fields, filter: '{"data.amount": {"$like": 1}}' });
+    expect(wrong.status).toBe(400);
+    expect(await wrong.text()).toContain("data.amount.$like is no operator");
+    const noJson = await visitor.press(`${path}/edit`, { ...fields, filter: "credit" });
+    expect(await noJson.text()).toContain("The filter must be an object of conditions.");
+    expect(await shown()).toMatchObject({ filter: { "data.side": "credit" } });
+    await visitor.press(`${path}/edit`, { ...fields, filter: "" });
+    expect(await shown()).toMatchObject({ filter: null });
+  });
+
   it("normalizes a URL as the API does", async () => {
     const { visitor, path, shown } = await changeableDestination(ok);
     await visitor.press(`${path}/edit`, { ...fields, url: " HTTPS://Destination.example.com/new " });

@@ -37,6 +37,18 @@ describe("an event", () => {
     expect(text).toMatch(/Next attempt at 2026-03-01 12:\d\d:\d\d UTC, in \d+ (s|min)/);
   });
 
+  it("names the condition of a filter that it does not meet", async () => {
+    const relay = new TestRelay();
+    const filter = { "data.amount": { $gte: 1_000 } };
+    await relay.addDestination("https://large.example.com/hook", { description: "Large", filter });
+    const payload = makePayload("v1/transactions", { data: { amount: 5 } });
+    await relay.send(payload);
+    await relay.runQueues();
+    const text = await read(await Visitor.loggedIn(relay), pageOf(payload.id));
+    expect(text).toContain("Not sent to");
+    expect(text).toMatch(/Large\s*: filter: data\.amount \$gte 1000/);
+  });
+
   it("says why it was not sent to a destination that no longer wants such events, or was removed", async () => {
     const relay = new TestRelay();
     const narrowed = await relay.addDestination("https://narrowed.example.com/hook", { description: "Narrowed" });

@@ -69,7 +69,7 @@ it("a delivery that is claimed a moment after an operator asked for it is left a
   await recordEvents(destinationId, [key]);
   await writeDeliveries([{ ...key, status: "pending", attempts: [], step: 0, nextAttemptAt: 100_000 }]);
   const asked = 100_000;
-  const destination = { id: destinationId, nextDrainAt: null };
+  const destination = { id: destinationId, nextDrainAt: null, filter: null };
   const lease = { now: asked + 10, leaseUntil: asked + 10 + DRAIN_LEASE_MS };
   expect((await claimDue(database, destination, { kind: "concurrent", limit: 1 }, lease)).deliveries).toHaveLength(1);
 
@@ -84,7 +84,7 @@ it("a delivery that is claimed between a write and its repetition stays claimed,
   const key = { destinationId, eventId: "written-twice", receivedAt: 7 };
   await recordEvents(destinationId, [key]);
   const pending = { ...key, status: "pending", attempts: [], step: 0 } as const;
-  const destination = { id: destinationId, nextDrainAt: null };
+  const destination = { id: destinationId, nextDrainAt: null, filter: null };
   const claimAt = async (now: number) => {
     const lease = { now, leaseUntil: now + DRAIN_LEASE_MS };
     return (await claimDue(database, destination, { kind: "concurrent", limit: 1 }, lease)).deliveries.length;

@@ -19,6 +19,7 @@ export const someDestination: Destination = {
   description: null,
   types: [],
   organizations: null,
+  filter: null,
   enabled: true,
   retryScheduleSeconds: null,
   timeoutMs: 10_000,

@@ -35,6 +35,7 @@ import { Chart, Figure, Figures } from "../../ui/chart.tsx";
 import { destinationName, hostOf } from "../../../domain/destination-name.ts";
 import { scheduleInWords } from "../../ui/destination.tsx";
 import { ButtonLink, Press } from "../../ui/form.tsx";
+import { Json } from "../../ui/json.tsx";
 import { Page, Section } from "../../ui/layout.tsx";
 import { Facts, Names, Time, count, ageInWords, durationInWords, maskIbansIn } from "../../ui/values.tsx";
 import { linkTo } from "../../ui/table.tsx";
@@ -257,6 +258,7 @@ function Settings({ destination }: { readonly destination: DestinationReport }) 
     url,
     types,
     organizations,
+    filter,
     retryScheduleSeconds,
     timeoutMs,
     maxPerSecond,
@@ -272,6 +274,7 @@ function Settings({ destination }: { readonly destination: DestinationReport }) 
           URL: <bdi class="mono">{withoutQuery(url)}</bdi>,
           Types: types.length === 0 ? "all" : <Names names={types} most={20} />,
           Organizations: organizations === null ? "all" : <Names names={organizations} most={20} />,
+          Filter: filter === null ? "none" : <Json value={filter.json} label="Filter" />,
           "Retry schedule": scheduleInWords(retryScheduleSeconds),
           Timeout: durationInWords(timeoutMs),
           "Rate limit": maxPerSecond === null ? "none" : `${maxPerSecond} a second`,

@@ -72,8 +72,12 @@ export function isBacklogOld({ oldestPendingAt }: DestinationFacts["backlog"], n
   return oldestPendingAt !== null && now - oldestPendingAt >= OLD_BACKLOG_MS;
 }
 
-/** Receipt of the newest matching event whose recipients lack the destination; null: none is known. */
+/**
+ * Receipt of the newest matching event whose recipients lack the destination; null: none is known. Whether a filter rejected an
+ * event only its body tells.
+ */
 export function newestMissedAt({ destination, kinds, newestAt }: DestinationFacts): number | null {
+  if (destination.filter !== null) return null;
   const matching = kinds.filter((kind) => matches({ ...destination, enabled: true }, kind));
   const newest = Math.max(0, ...matching.map((kind) => kind.newestAt));
   return newest > (newestAt ?? 0) ? newest : null;

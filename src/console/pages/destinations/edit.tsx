@@ -10,6 +10,7 @@ import {
 import { type Preview, previewDestination } from "../../../api/actions/preview.ts";
 import { destinationChange, destinationInput } from "../../../api/schemas/destination.ts";
 import type { Counters } from "../../../domain/counters.ts";
+import { tryParseLosslessly } from "../../../platform/http.ts";
 import { ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
 import { cataloguedTypes } from "../../../qonto/catalogue.ts";
@@ -41,6 +42,7 @@ const formFields = z.object({
   /** Other types, in one text. */
   other_types: text,
   organizations: text,
+  filter: text,
   retry_schedule_seconds: text,
   timeout_ms: text,
   max_per_second: text,
@@ -101,8 +103,8 @@ export function addDestinationEditing(pages: Console, world: World, counters: Co
     const isChanged = Object.keys(changed).length > 0;
     try {
       if (preview === "yes") {
-        const { format, template, types, organizations } = input;
-        const options = { format, template, types, organizations };
+        const { format, template, filter, types, organizations } = input;
+        const options = { format, template, filter, types, organizations };
         return await showEdit(c, destination, fields, {}, await previewDestination(c, world, destination.id, options));
       }
       if (isChanged) await changeDestination(c, { world, counters }, destination.id, changed);
@@ -196,6 +198,11 @@ function DestinationForm({ action, fields, faults, newId, headerNames = [] }: De
         help="One id a line. Empty: all events, also those without an organization."
         {...typed("organizations")}
       />
+      <TextArea
+        label="Filter"
+        help={`Conditions on the content, as JSON, such as {"data.side": "credit", "data.amount": {"$gte": 1000}}. Empty: none.`}
+        {...typed("filter")}
+      />
       <HeadersField value={fields.headers} fault={faults.headers} present={headerNames} />
       <FormatFields fields={fields} fault={faults.template} />
       <details open={isAdvancedWrong || (isNew && fields.enabled === undefined)}>
@@ -240,7 +247,7 @@ function DestinationForm({ action, fields, faults, newId, headerNames = [] }: De
 }
 
 /** What the fields take, in words for people; the API's schemas check them. */
-const sentences: Readonly<Record<keyof ReturnType<typeof toInput>, string>> = {
+const sentences: Readonly<Record<Exclude<keyof ReturnType<typeof toInput>, "filter">, string>> = {
   url: "Give the URL of the destination, of at most 2,048 characters.",
   description: "A description has at most 1,000 characters.",
   types:
@@ -267,9 +274,16 @@ function check<Schema extends z.ZodType>(
   const isTypeMissing = fields.scope === "some" && typesOf(fields).length === 0;
   const faults: FieldFaults = {
     ...Object.fromEntries(Object.entries(sentences).filter(([name]) => wrong.includes(name))),
+    ...(wrong.includes("filter") ? { filter: describeFilterFaults(error?.issues ?? []) } : {}),
     ...(isTypeMissing ? { scope: "Choose at least one type, or all types." } : {}),
   };
   return { input: wrong.length === 0 && !isTypeMissing ? (data ?? null) : null, faults };
+}
+
+/** The faults of a filter, each by the path that leads to it. */
+function describeFilterFaults(issues: readonly z.core.$ZodIssue[]): string {
+  const faults = issues.filter(({ path }) => path[0] === "filter");
+  return faults.map(({ path, message }) => `${path.slice(1).join(".") || "The filter"} ${message}.`).join(" ");
 }
 
 /** A URL or a template that an action has refused. Throws any other error. */
@@ -293,7 +307,7 @@ const NO_RETRIES = "none";
 
 /** An existing destination as the form shows it. */
 function fieldsOf(destination: DestinationReport): FormFields {
-  const { url, description, types, organizations, retryScheduleSeconds, timeoutMs, maxPerSecond, enabled } =
+  const { url, description, types, organizations, filter, retryScheduleSeconds, timeoutMs, maxPerSecond, enabled } =
     destination;
   return {
     url,
@@ -302,6 +316,7 @@ function fieldsOf(destination: DestinationReport): FormFields {
     types: types.filter((type) => catalogued.includes(type)),
     other_types: types.filter((type) => !catalogued.includes(type)).join(", "),
     organizations: (organizations ?? []).join("\n"),
+    filter: filter === null ? "" : JSON.stringify(filter.json, null, 2),
     retry_schedule_seconds: retryScheduleSeconds?.length === 0 ? NO_RETRIES : (retryScheduleSeconds ?? []).join(", "),
     timeout_ms: String(timeoutMs),
     max_per_second: maxPerSecond === null ? "" : String(maxPerSecond),
@@ -321,6 +336,8 @@ function toInput(fields: FormFields) {
     description: fields.description === "" ? null : fields.description,
     types: fields.scope === "all" ? [] : typesOf(fields),
     organizations: organizations.length === 0 ? null : organizations,
+    // Text that is no JSON stays text, for the schema to refuse.
+    filter: fields.filter === "" ? null : (tryParseLosslessly(fields.filter) ?? fields.filter),
     retry_schedule_seconds: schedule.length === 0 ? null : schedule.join() === NO_RETRIES ? [] : schedule.map(toNumber),
     timeout_ms: fields.timeout_ms === "" ? DEFAULT_TIMEOUT_MS : toNumber(fields.timeout_ms),
     max_per_second: fields.max_per_second === "" ? null : toNumber(fields.max_per_second),

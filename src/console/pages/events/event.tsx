@@ -14,6 +14,7 @@ import { type Done, redirectDone } from "../../flash.ts";
 import { type Console, type ConsoleContext, readForm } from "../../requests.ts";
 import { showPage, useOwnDestination } from "../../show-page.tsx";
 import { destinationName } from "../../../domain/destination-name.ts";
+import { DestinationLink } from "../../ui/destination.tsx";
 import { Button, CopyButton, Form, Press, Select } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page, Section } from "../../ui/layout.tsx";
@@ -65,6 +66,7 @@ async function showEvent(c: ConsoleContext, refusal?: Problem): Promise<Response
         <EventFacts found={found} />
         <Journey found={found} />
       </div>
+      <NotSentTo found={found} />
       <Replay found={found} />
       <Section id="payload" title="Payload">
         {event.isUnreadable ? (
@@ -118,14 +120,14 @@ function deliveriesInWords({ outcome, deliveries, journey }: OneEvent): string {
     : `${count(inIt)} of ${count(all)} deliveries ${inIt === 1 ? "is" : "are"} ${outcome}.`;
 }
 
-function advise({ outcome, otherDestinations, deliveries }: OneEvent): Child {
+function advise({ outcome, notSentTo, deliveries }: OneEvent): Child {
   if (outcome === "dead") {
     return deliveries.every(isDeliveredOrUnsent)
       ? "No destination failed: the event no longer matched. It can still be replayed to a destination by name."
       : "See the destination's answer, have it fixed there, and replay the event.";
   }
   if (outcome === "unmatched") {
-    return otherDestinations.some(({ isMatch }) => isMatch) ? (
+    return notSentTo.some(({ isMatch }) => isMatch) ? (
       "A destination matches it now. Replay the event to all that match."
     ) : (
       <>
@@ -204,6 +206,22 @@ function duplicatesInWords({ duplicates, conflicts }: OneEvent["journey"]): stri
   return conflicts === 0
     ? count(duplicates)
     : `${count(duplicates)}, ${count(conflicts)} with another body; the first is kept`;
+}
+
+/** The destinations without a delivery of the event, each with the reason. */
+function NotSentTo({ found: { notSentTo } }: { readonly found: OneEvent }) {
+  if (notSentTo.length === 0) return null;
+  return (
+    <Section id="not-sent-to" title="Not sent to">
+      <ul>
+        {notSentTo.map(({ destination, reason }) => (
+          <li>
+            {destination === undefined ? null : <DestinationLink destination={destination} />}: <bdi>{reason}</bdi>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
 }
 
 /** To all that match, or to a destination without a delivery. One that sees itself alone replays in the journey. */

@@ -1,5 +1,5 @@
-import { matches } from "../../../domain/destination.ts";
 import { ownDestinationOf } from "../../../api/destination-access.ts";
+import { MATCHES_NOW, notSentTo } from "../../../api/not-sent-to.ts";
 import { refuse } from "../../../api/refusals.ts";
 import type { ActionContext } from "../../../api/requests.ts";
 import { readSeenEvent } from "../../../api/seen-event.ts";
@@ -40,9 +40,15 @@ export async function findOne(c: ActionContext, id: string) {
     deliveries,
     journey: readJourney(journeys?.results[0]),
     /** Those without a delivery. */
-    otherDestinations: destinations
-      .filter(({ id: one }) => deliveries.every(({ destinationId }) => destinationId !== one))
-      .map((destination) => ({ ...destination, isMatch: matches(destination, event) })),
+    otherDestinations: destinations.filter(({ id: one }) =>
+      deliveries.every(({ destinationId }) => destinationId !== one),
+    ),
+    /** Of those, why they have none. */
+    notSentTo: notSentTo(event, deliveries, destinations).map(({ destinationId, reason }) => ({
+      destination: destinations.find((destination) => destination.id === destinationId),
+      reason,
+      isMatch: reason === MATCHES_NOW,
+    })),
   };
 }
 
