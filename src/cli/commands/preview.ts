@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { preview as previewSchema } from "../../api/schemas/preview.ts";
 import { formats } from "../../domain/format.ts";
 import { defineCommand } from "../command.ts";

@@ -28,7 +28,7 @@ export function renderTemplate(template: string, event: RelayEvent, relayUrl: st
 }
 
 /** Parses a template. Throws TemplateFault. */
-export function parseTemplate(template: string): readonly Token[] {
+function parseTemplate(template: string): readonly Token[] {
   const tokens = takeApart(template);
   const unknown = flatten(tokens).find(([kind]) => !["text", "name", "&", "#", "^", "!"].includes(kind));
   if (unknown !== undefined) {

@@ -1,5 +1,6 @@
 import type { Database } from "../../../src/store/database.ts";
 import type { Attempt, Delivery, DeliveryKey } from "../../../src/domain/delivery.ts";
+import { readFilter } from "../../../src/domain/read-filter.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
 import type { RelayEvent } from "../../../src/domain/event.ts";
 import type { Alert } from "../../../src/domain/alert.ts";
@@ -82,6 +83,7 @@ export function destinationBy(chance: Chance): Destination {
     timeoutMs: 10_000,
     maxPerSecond: pick(chance, [null, 2, 0.5]),
     format: "qonto",
+    filter: pick(chance, [null, readFilter({ "data.side": "credit" }).filter]),
     template: null,
     relayUrl: null,
     headerNames: [],

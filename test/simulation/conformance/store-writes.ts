@@ -150,9 +150,9 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
   claimDue: async (db, chance) => {
     const found = await destinations.findDestinations(db, some(chance, destinationIds));
     const leaseUntil = at(chance);
-    for (const { id, nextDrainAt } of found) {
+    for (const { id, nextDrainAt, filter } of found) {
       const limit = pick(chance, [1, 2, 10]);
-      const expected = { id, nextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance) };
+      const expected = { id, filter, nextDrainAt: chance() < 0.9 ? nextDrainAt : at(chance) };
       const kind = isSo(chance) ? "probe" : "concurrent";
       await drain.claimDue(db, expected, { kind, limit }, { now: at(chance), leaseUntil });
     }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, constantFrom, json as anyJson, nat, property, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { jsonFaultAt } from "../../../src/platform/json-fault.ts";
 
@@ -13,15 +13,10 @@ function isJson(text: string): boolean {
 
 describe("the place where a text stops being JSON", () => {
   it("is null for exactly what JSON.parse takes", () => {
-    const json = fc.json({ noUnicodeString: false } as object).map((text) => ` ${text}\n`);
-    const broken = fc.tuple(
-      json,
-      fc.nat(),
-      fc.nat(3),
-      fc.constantFrom("", ",", '"', "}", "]", ":", "0", "\\", "\n", "x"),
-    );
-    fc.assert(
-      fc.property(broken, ([text, at, removed, inserted]) => {
+    const json = anyJson().map((text) => ` ${text}\n`);
+    const broken = tuple(json, nat(), nat(3), constantFrom("", ",", '"', "}", "]", ":", "0", "\\", "\n", "x"));
+    assert(
+      property(broken, ([text, at, removed, inserted]) => {
         const start = at % (text.length + 1);
         const edited = text.slice(0, start) + inserted + text.slice(start + removed);
         expect([edited, jsonFaultAt(edited) === null]).toEqual([edited, isJson(edited)]);
@@ -31,8 +26,8 @@ describe("the place where a text stops being JSON", () => {
   });
 
   it("is never before text that could still be made JSON", () => {
-    fc.assert(
-      fc.property(fc.json(), fc.nat(), (text, at) => {
+    assert(
+      property(anyJson(), nat(), (text, at) => {
         const cut = text.slice(0, at % (text.length + 1));
         const fault = jsonFaultAt(`${cut}\u0000`);
         // A token that is cut counts as wrong from its beginning.

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, asyncProperty, string } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RelayEvent } from "../../../../src/domain/event.ts";
 import { TemplateFault } from "../../../../src/outbound/format/fault.ts";
@@ -41,8 +41,8 @@ describe("a template", () => {
   });
 
   it("writes texts so that JSON stays JSON, and escapes no HTML", async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.string({ unit: "binary" }), async (label) => {
+    await assert(
+      asyncProperty(string({ unit: "binary" }), async (label) => {
         const json = await render('{"a": "<{{data.label}}>", "b": {{{data.label}}}}', withData({ label }));
         const { a, b } = JSON.parse(json);
         expect([a, b]).toEqual([`<${label}>`, label]);
