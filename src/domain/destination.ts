@@ -93,8 +93,8 @@ export function matchesOrganization(
  * An operational event about a destination is for the others: its own failure would reach it late, or make another failure to
  * tell of.
  */
-export function isAbout({ id }: Pick<Destination, "id">, { type, resourceId }: Addressed): boolean {
-  return isOperationalType(type) && resourceId === id;
+export function isAbout({ id }: Pick<Destination, "id">, { resourceId }: Addressed): boolean {
+  return resourceId === id;
 }
 
 function matchesPattern(pattern: string, type: string): boolean {
