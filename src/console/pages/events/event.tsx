@@ -88,6 +88,7 @@ async function showEvent(c: ConsoleContext, refusal?: Problem): Promise<Response
 function EventState({ found }: { readonly found: OneEvent }) {
   const { event, outcome } = found;
   const sentence = sentenceOf(event);
+  // The sentence of a payment leaves out the kind of transfer, for example.
   const unsaid = (summaryOfEvent(event)?.words ?? []).filter((word) => !sentence.includes(word.replaceAll("_", " ")));
   const advice = advise(found);
   return (
