@@ -258,8 +258,9 @@ describe("each outside thing has one door", () => {
     expect(worker(using(/\bconsole\.[a-z]+\(/))).toEqual(["platform/log.ts"]);
   });
 
-  it("Qonto's header names are known to its own room, to what signs as Qonto does, and to what describes deliveries", () => {
+  it("Qonto's header names are known to its own room, to what signs as Qonto does, and to what describes or reserves them", () => {
     expect(using(/x-qonto-signature|qonto-sha256-signature/)).toEqual([
+      "domain/own-headers.ts",
       "outbound/delivery-contract.ts",
       "outbound/sign.ts",
       "qonto/signature.ts",

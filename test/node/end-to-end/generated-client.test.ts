@@ -105,6 +105,8 @@ describe("a client made from the document", () => {
     await expect.poll(async () => (await call("showEvent", { id: payload.id })).data.state).toBe("settled");
     expect((await call("listEvents", { type: "v1/organizations" })).data.data).toHaveLength(1);
     expect((await call("replayEvent", { id: payload.id }, { destination_id: id })).data).toEqual({ count: 1 });
+    const { data: preview } = await call("previewDestination", { id }, { filter: { type: "v1/organizations" } });
+    expect(preview.rendered.event_id).toBe(payload.id);
     const replay = await call("replayDestination", { id }, { since: "2020-01-01T00:00:00Z", which: "all" });
     expect((await call("showReplay", { id: replay.data.replay_id })).data.destination_id).toBe(id);
     expect((await call("listDeliveries", { destination_id: id })).data.data.length).toBeGreaterThan(0);

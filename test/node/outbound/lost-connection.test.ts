@@ -14,7 +14,7 @@ const script = `
   import { realWorld } from "./src/platform/world.ts";
   const config = { allowPrivateDestinations: true, encryptionKeys: [] };
   const event = { id: "e1", type: "v1/cards", contentType: null, isUnreadable: false, body: "{}" };
-  const secrets = { encryptedSecret: "whsec_c2VjcmV0", previousSecrets: [] };
+  const secrets = { encryptedSecret: "whsec_c2VjcmV0", previousSecrets: [], encryptedHeaders: null };
   const destination = { id: "d1", timeoutMs: 10_000, format: "qonto", ...secrets };
   export default {
     async fetch(request) {

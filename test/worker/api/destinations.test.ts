@@ -29,6 +29,7 @@ describe("a destination", () => {
       timeout_ms: 10_000,
       max_per_second: null,
       format: "qonto",
+      header_names: [],
       template: null,
       created_at: new Date(relay.now).toISOString(),
       updated_at: new Date(relay.now).toISOString(),

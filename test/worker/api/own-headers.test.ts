@@ -11,7 +11,7 @@ beforeEach(emptyDatabase);
 const url = "https://destination.example.com/hook";
 const VALUE = "Bearer very-secret-value";
 
-async function startRelay(headers: object = { Authorization: VALUE, "x-source": "books" }) {
+async function startRelay(headers: object = { Authorization: VALUE, "x-ledger": "books" }) {
   const relay = new TestRelay();
   const { id } = await relay.addDestination(url, { headers });
   return { relay, id, received: () => relay.destinations.at(url) };
@@ -39,7 +39,7 @@ describe("a destination's own headers", () => {
     await relay.api("POST", `/api/destinations/${id}/test`);
     expect(received()).toHaveLength(4);
     for (const { headers } of received()) {
-      expect([headers.get("authorization"), headers.get("x-source")]).toEqual([VALUE, "books"]);
+      expect([headers.get("authorization"), headers.get("x-ledger")]).toEqual([VALUE, "books"]);
       expect(headers.get("webhook-signature")).toMatch(/^v1,/);
     }
     const shown = JSON.stringify([
@@ -47,7 +47,7 @@ describe("a destination's own headers", () => {
       await relay.api("GET", "/api/audit"),
       await relay.api("GET", `/api/events/${payload.id}`),
     ]);
-    expect(shown).toContain('"header_names":["authorization","x-source"]');
+    expect(shown).toContain('"header_names":["authorization","x-ledger"]');
     expect(shown + (await everythingStored())).not.toContain("very-secret-value");
   });
 
@@ -57,7 +57,7 @@ describe("a destination's own headers", () => {
       relay.passSeconds(1);
       return (await relay.api("PATCH", `/api/destinations/${id}`, body)).body.header_names;
     };
-    expect(await change({ description: "Books" })).toEqual(["authorization", "x-source"]);
+    expect(await change({ description: "Books" })).toEqual(["authorization", "x-ledger"]);
     expect(await change({ headers: { "X-Key": "1" } })).toEqual(["x-key"]);
     await relay.api("POST", `/api/destinations/${id}/test`);
     expect(received()[0]?.headers.has("authorization")).toBe(false);
