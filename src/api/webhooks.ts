@@ -1,4 +1,4 @@
-import { deliveryHeaders } from "../outbound/delivery-contract.ts";
+import { deliveryHeaders, ownHeaders } from "../outbound/delivery-contract.ts";
 import { schemaOf } from "../qonto/event-schema.ts";
 import { type EventType, eventTypes } from "../qonto/event-types.ts";
 import type { OperatorApi } from "./requests.ts";
@@ -7,8 +7,7 @@ const TAG = "Webhooks";
 
 const tag = {
   name: TAG,
-  description:
-    "What a destination receives, by event type; verification, retries and order are explained at `/docs`. Qonto adds types: they arrive in the same envelope. A body is described as it is sent in the format `qonto`.",
+  description: `What a destination receives, by event type; verification, retries and order are explained at \`/docs\`. Qonto adds types: they arrive in the same envelope. A body is described as it is sent in the format \`qonto\`. ${ownHeaders}`,
 };
 
 const answers = {

@@ -62,3 +62,7 @@ export const deliveryHeaders: Readonly<Record<string, DeliveryHeader>> = {
     isAlways: false,
   },
 };
+
+/** The headers beside those of the list, which the operator chooses. In Markdown, as there. */
+export const ownHeaders =
+  "Headers that the operator has set for your destination, such as `authorization`. They replace none of the relay's.";

@@ -45,7 +45,7 @@ const settable = {
     "how many a second at most; or `none`",
     orWord("none", null, readNumber),
   ),
-  format: option("--format <format>", `what it gets of an event: ${formats.join(", ")}`),
+  format: option("--format <format>", `format of the bodies that it receives: ${formats.join(", ")}`),
 } satisfies Partial<Record<keyof z.input<typeof destinationChange>, CommandOption<unknown>>>;
 
 const list = defineCommand({

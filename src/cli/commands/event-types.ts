@@ -6,7 +6,7 @@ import { flag } from "../options.ts";
 
 const list = defineCommand({
   name: "list",
-  summary: "list them with what each says",
+  summary: "list them, each with a sentence",
   example: "event-types list --json",
   async run({ output }) {
     const data = eventTypes.map(({ type, source, description }) => ({ type, source, description }));
@@ -34,6 +34,6 @@ const show = defineCommand({
   },
 });
 
-export const eventTypeCommands = defineGroup("event-types", "what the relay knows to arrive at a destination", {
+export const eventTypeCommands = defineGroup("event-types", "the event types that a destination can receive", {
   commands: [list, show],
 });

@@ -12,7 +12,7 @@ const previewAnswer = previewSchema.loose();
 
 export const preview = defineCommand({
   name: "preview",
-  summary: "show what it would get of the newest events with other options; nothing is changed or sent",
+  summary: "show what it would receive of the newest events with other options; nothing is changed or sent",
   arguments: { id: "as `destinations list` shows it" },
   asks: ["relay"],
   options: {

@@ -12,7 +12,7 @@ const token = tokenSchema.extend(asRead).loose();
 
 const create = defineCommand({
   name: "create",
-  summary: "make one; it is shown this once",
+  summary: "create one; its token is shown this once",
   arguments: { name: "who it is for, as the audit trail names it" },
   asks: ["relay"],
   options: {
@@ -49,7 +49,7 @@ const list = defineCommand({
 
 const revoke = defineCommand({
   name: "revoke",
-  summary: "end one at once, and its logins to the console",
+  summary: "revoke one at once, and end its logins to the console",
   arguments: { id: "as `tokens list` shows it" },
   asks: ["relay"],
   example: "tokens revoke tok_0193",

@@ -3,7 +3,7 @@ import node from "../assets/snippets/node.txt";
 import php from "../assets/snippets/php.txt";
 import python from "../assets/snippets/python.txt";
 import ruby from "../assets/snippets/ruby.txt";
-import { deliveryHeaders } from "../../outbound/delivery-contract.ts";
+import { deliveryHeaders, ownHeaders } from "../../outbound/delivery-contract.ts";
 import { eventTypes } from "../../qonto/event-types.ts";
 import { DOCS } from "../requests.ts";
 import { CopyButton } from "../ui/form.tsx";
@@ -44,7 +44,8 @@ function InShort() {
         facts={{
           Receive: (
             <>
-              Each event is a <code>POST</code> to your URL. Its body is Qonto's, byte for byte.
+              Each event is a <code>POST</code> to your URL. Its body is Qonto's, byte for byte, unless the operator has
+              set another format: CloudEvents, a message for Slack or Teams, or a template.
             </>
           ),
           Verify: "Check the signature on the raw body, before you parse it.",
@@ -69,12 +70,14 @@ function Headers() {
           "content-type": (
             <>
               As Qonto sent it, and <code>content-encoding</code> too. A type that is more than visible ASCII becomes{" "}
-              <code>application/octet-stream</code>, and such an encoding is left out.
+              <code>application/octet-stream</code>, and such an encoding is left out. Another format has its own type
+              and no encoding.
             </>
           ),
           ...Object.fromEntries(
             Object.entries(deliveryHeaders).map(([name, { description }]) => [name, <Marked text={description} />]),
           ),
+          "your own": <Marked text={ownHeaders} />,
         }}
       />
       <p class="help">
@@ -97,7 +100,8 @@ function EventTypes() {
         <code>npx openapi-typescript https://YOUR-RELAY/openapi.json -o relay.d.ts</code>
       </pre>
       <p class="help">
-        Take an event of a type that you do not know, and a field too: answer 2xx and ignore it. Qonto adds both.
+        Take an event of a type that you do not know, and a field too: answer 2xx and ignore it. Qonto adds both. These
+        are the bodies as Qonto sends them; a CloudEvent has the whole body in <code>data</code>.
       </p>
       {eventTypes.map(({ type, description, example }) => (
         <details>
@@ -142,8 +146,8 @@ function Order() {
         change, and ignore an id that you have already stored.
       </p>
       <p>
-        Order is not promised: a retry arrives after newer events. Compare <code>data.updated_at</code>, or the event's{" "}
-        <code>created_at</code> where there is none, and keep the newer version of each resource.
+        Order is not promised: a retry arrives after newer events. Keep the event with the greater{" "}
+        <code>x-relay-resource-version</code> for each resource.
       </p>
     </Section>
   );
@@ -154,8 +158,8 @@ function Replay() {
     <Section id="replay" title="Replay">
       <p>
         Did you lose events, or answer 2xx too early? The operator can replay one event, or everything since a time:
-        what failed, what you missed, or all. A replay has the same <code>webhook-id</code> and body as before, and a
-        new timestamp and signature.
+        what failed, what you missed, or all. A replay has the same <code>webhook-id</code> as before, a new timestamp
+        and signature, and the body of the format that your destination has by then.
       </p>
     </Section>
   );

@@ -31,6 +31,12 @@ describe("the public page for receivers", () => {
     for (const name of [...names, "x-relay-reconciled", "x-relay-test"]) expect(page).toContain(`<dt>${name}</dt>`);
   });
 
+  it("says that the body may have another format, and that the operator may have set headers", async () => {
+    const page = await (await new TestRelay().fetch("/docs")).text();
+    expect(page).toContain("CloudEvents, a message for Slack or Teams, or a template");
+    expect(page).toMatch(/<dt>your own<\/dt><dd>Headers that the operator has set/);
+  });
+
   it("has every event type with its sentence and an example", async () => {
     const page = await (await new TestRelay().fetch("/docs")).text();
     expect(eventTypes.length).toBeGreaterThan(27);

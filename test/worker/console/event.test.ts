@@ -13,8 +13,9 @@ describe("an event", () => {
   it("says what happened, who has it and what to do", async () => {
     const { visitor, payload } = await halfTaken();
     const text = await read(visitor, pageOf(payload.id));
-    expect(text).toContain("◼ Dead Transaction created ACME Corp 50.01 EUR");
+    expect(text).toContain("◼ Dead Outgoing payment of 50.01 EUR to ACME Corp was completed. debit transfer");
     expect(text).toContain("1 of 2 deliveries is dead.");
+    expect(text).toContain("Event Transaction created Type v1/transactions");
     expect(text).toContain("replay the event");
   });
 
@@ -150,7 +151,9 @@ describe("an event", () => {
     await relay.sendOnboarding(payload);
     await relay.runQueues();
     const html = await (await (await Visitor.loggedIn(relay)).get(pageOf(payload.id))).text();
-    expect(withoutTags(html)).toMatch(/○ Unmatched Registration contract signed .*No destination matched\./);
+    expect(withoutTags(html)).toMatch(
+      /○ Unmatched Registration registration-1 has reached the stage “contract signed”\. .*No destination matched\./,
+    );
     expect(html).toContain('href="/console/registrations/registration-1"');
   });
 

@@ -50,7 +50,7 @@ export function FormatFields({ fields, fault }: FormatFieldsProps) {
         <TextArea
           label="Template (Mustache)"
           name="template"
-          help="It must give JSON. {{data.label}} is a text for inside of quotes, {{{data.amount}}} a value as JSON, {{relay.summary}} the event in one sentence, {{relay.url}} its page here."
+          help="It must give JSON. {{data.label}} is a text for use inside quotes, {{{data.amount}}} a value as JSON, {{relay.summary}} the event in one sentence, {{relay.url}} its page here."
           value={fields.template}
           fault={fault}
         />

@@ -37,7 +37,7 @@ export function PreviewSection({ preview }: { readonly preview: Preview }) {
       ) : (
         <p class="fault">The template cannot be used for it: {fault}.</p>
       )}
-      <p class="help">Content type: {content_type ?? "none"}. IBANs are masked here alone.</p>
+      <p class="help">Content type: {content_type ?? "none"}. This page masks IBANs; what is sent stays as it is.</p>
     </Section>
   );
 }

@@ -5,6 +5,7 @@ import { isEndedWithoutAttempt } from "../../../domain/delivery.ts";
 import { bodyBytes, isReconciled } from "../../../domain/event.ts";
 import { isOperational } from "../../../domain/operational-event.ts";
 import { parseJsonLosslessly } from "../../../platform/json.ts";
+import { sentenceOf } from "../../../qonto/sentence.ts";
 import { summaryOfEvent, whatHappened } from "../../../qonto/summary.ts";
 import { type Problem, ProblemError } from "../../../platform/problem.ts";
 import type { World } from "../../../platform/world.ts";
@@ -18,7 +19,7 @@ import { DestinationLink } from "../../ui/destination.tsx";
 import { Button, CopyButton, Form, Press, Select } from "../../ui/form.tsx";
 import { Json } from "../../ui/json.tsx";
 import { Notice, Page, Section } from "../../ui/layout.tsx";
-import { Amount, Chips, Facts, ShortId, Size, State, Time, TimeOfText, count, toneOf } from "../../ui/values.tsx";
+import { Chips, Facts, ShortId, Size, State, Time, TimeOfText, count, toneOf } from "../../ui/values.tsx";
 import { OrganizationLink, ResourceLink } from "./cells.tsx";
 import { Journey } from "./journey.tsx";
 import { type OneEvent, findOne } from "./one-event.ts";
@@ -86,22 +87,18 @@ async function showEvent(c: ConsoleContext, refusal?: Problem): Promise<Response
 /** What happened, who has it, and what to do. */
 function EventState({ found }: { readonly found: OneEvent }) {
   const { event, outcome } = found;
-  const summary = summaryOfEvent(event);
+  const sentence = sentenceOf(event);
+  // The sentence of a payment leaves out the kind of transfer, for example.
+  const unsaid = (summaryOfEvent(event)?.words ?? []).filter((word) => !sentence.includes(word.replaceAll("_", " ")));
   const advice = advise(found);
   return (
     <section class={`banner tone-${toneOf(outcome)}`} aria-label="State">
       <p class="banner-sentence cluster">
         <State state={outcome} />{" "}
         <strong>
-          <bdi>{whatHappened(event)}</bdi>
+          <bdi>{sentence}</bdi>
         </strong>{" "}
-        {summary === null ? null : (
-          <>
-            {summary.title === null ? null : <bdi>{summary.title}</bdi>}
-            {summary.money === null ? null : <Amount {...summary.money} />}
-            <Chips words={summary.words} />
-          </>
-        )}
+        <Chips words={unsaid} />
       </p>
       <p>{deliveriesInWords(found)}</p>
       {advice === null ? null : <p class="help">{advice}</p>}
@@ -153,6 +150,7 @@ function EventFacts({ found }: { readonly found: OneEvent }) {
     <Section id="facts" title="Facts">
       <Facts
         facts={{
+          Event: <bdi>{whatHappened(event)}</bdi>,
           Type: <bdi class="mono">{event.type}</bdi>,
           Organization: <OrganizationLink id={event.organizationId} />,
           Resource: (
