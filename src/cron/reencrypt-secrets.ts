@@ -23,10 +23,10 @@ export async function reencryptSecrets({ env, world, config }: CronRun) {
   let reencrypted = 0;
   let undecryptable = 0;
   for (const stored of await readStoredSecrets(env.DB)) {
-    const renewed = await renew(stored, encryptionKeys, world);
-    if (renewed === null) undecryptable += 1;
+    const { renewed, isDecryptable } = await renew(stored, encryptionKeys, world);
+    if (!isDecryptable) undecryptable += 1;
     // Without a trusted key nothing is encrypted.
-    else if (trustedKeys.length > 0 && isOther(renewed, stored)) {
+    if (trustedKeys.length > 0 && isOther(renewed, stored)) {
       await replaceSecrets(env.DB, stored, renewed);
       reencrypted += 1;
     }
@@ -56,15 +56,14 @@ async function renewTokens(
   return { accessToken: await encrypt(keys, access, id, world), refreshToken: await encrypt(keys, refresh, id, world) };
 }
 
-/** Null when its secret or its headers cannot be decrypted. */
+/** What cannot be decrypted stays as it is. `isDecryptable`: nothing that deliveries need does. */
 async function renew(
   { destinationId, secret, headers, previous }: StoredSecrets,
   keys: Config["encryptionKeys"],
   world: CronRun["world"],
-): Promise<StoredSecrets | null> {
-  const renewed = await reencrypted(secret, keys, destinationId, world);
+): Promise<{ readonly renewed: StoredSecrets; readonly isDecryptable: boolean }> {
+  const renewedSecret = await reencrypted(secret, keys, destinationId, world);
   const renewedHeaders = await renewHeaders(headers, keys, destinationId, world);
-  if (renewed === null || renewedHeaders === null) return null;
   const stillSigning = previous.filter(({ until }) => until > world.now());
   const renewedPrevious = await Promise.all(
     stillSigning.map(async (one) => ({
@@ -72,7 +71,15 @@ async function renew(
       secret: (await reencrypted(one.secret, keys, destinationId, world)) ?? one.secret,
     })),
   );
-  return { destinationId, secret: renewed, headers: renewedHeaders.encryptedHeaders, previous: renewedPrevious };
+  return {
+    renewed: {
+      destinationId,
+      secret: renewedSecret ?? secret,
+      headers: renewedHeaders === null ? headers : renewedHeaders.encryptedHeaders,
+      previous: renewedPrevious,
+    },
+    isDecryptable: renewedSecret !== null && renewedHeaders !== null,
+  };
 }
 
 /** Null when they cannot be decrypted. */

@@ -33,6 +33,8 @@ const reservedNames = new Set([
   "expect",
 ]);
 const reservedPrefixes = ["x-relay-", "cf-", "proxy-", "sec-"];
+/** By these a destination behind Cloudflare Access lets in a service. */
+const allowedNames = new Set(["cf-access-client-id", "cf-access-client-secret"]);
 
 /** `name` is null where all of them together are at fault. */
 export interface HeaderFault {
@@ -58,9 +60,8 @@ export function headerFaults(headers: Readonly<Record<string, string>>): HeaderF
 function nameFault(name: string, names: readonly string[]): string | null {
   const lowerCase = name.toLowerCase();
   if (!namePattern.test(name)) return "is no name of an HTTP header";
-  if (reservedNames.has(lowerCase) || reservedPrefixes.some((prefix) => lowerCase.startsWith(prefix))) {
-    return "is set by the relay or the network";
-  }
+  const isReserved = reservedNames.has(lowerCase) || reservedPrefixes.some((prefix) => lowerCase.startsWith(prefix));
+  if (isReserved && !allowedNames.has(lowerCase)) return "is set by the relay or the network";
   return names.filter((one) => one === lowerCase).length > 1 ? "is there twice: case does not count" : null;
 }
 

@@ -19,6 +19,7 @@ import { loadColumns, readLoadedRow } from "./events.ts";
 import { endRejected, filteredRow } from "./filtered-deliveries.ts";
 import { isOperationalSql } from "./operational-events.ts";
 import { matchesSql } from "./matches.ts";
+import { flag, reader } from "./rows.ts";
 
 /** What a drain asks of D1: the deliveries of a destination that are due, and whether it may attempt them. */
 
@@ -42,7 +43,7 @@ export const claimDueSql = `
     ORDER BY next_attempt_at, received_at, event_id LIMIT ?4)
   AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND coalesce(held_until, 0) <= ?2
     AND enabled = 1 AND next_drain_at IS ?5)
-  RETURNING ${deliveryFields}`;
+  RETURNING ${deliveryFields}, named`;
 
 /**
  * Of what was claimed, at ?3: a destination whose filters were narrowed does not get what no longer matches, unless an
@@ -80,6 +81,7 @@ export interface DrainClaimed {
 }
 
 const dueRow = z.object({ due_at: z.number() });
+const readNamed = reader({ named: flag });
 
 /**
  * Claims deliveries that are due at `now`, so that nobody else attempts them until `leaseUntil`, and loads their events: one
@@ -102,19 +104,21 @@ export async function claimDue(
   });
   const loaded = found.events.rows.map(readLoadedRow);
   const events = new Map(loaded.map((row) => [row.id, row.event]));
-  const claimed = found.claimed.rows.map(readDeliveryRow);
-  const rejected = claimed.flatMap((delivery) => {
+  const claimed = found.claimed.rows.map((row) => ({ ...readDeliveryRow(row), isNamed: readNamed(row).named }));
+  const rejected = claimed.flatMap(({ isNamed, ...delivery }) => {
     const event = events.get(delivery.eventId);
-    if (!event || passesFilter({ filter }, event, lazyJson(event.body))) return [];
+    if (isNamed || !event || passesFilter({ filter }, event, lazyJson(event.body))) return [];
     return [{ ...delivery, nextAttemptAt: leaseUntil }];
   });
   const filtered = [
     ...found.filtered.rows.map((row) => filteredRow.parse(row)),
     ...(await endRejected(db, id, rejected, now)),
   ];
-  const filteredIds = new Set(filtered.map((row) => row.event_id));
+  // A write that was repeated after a lost answer returns none of those that it has ended.
+  const filteredIds = new Set([...filtered.map((row) => row.event_id), ...rejected.map(({ eventId }) => eventId)]);
+  const left = claimed.filter(({ eventId }) => !filteredIds.has(eventId));
   return {
-    deliveries: claimed.filter(({ eventId }) => !filteredIds.has(eventId)),
+    deliveries: left.map(({ isNamed: _, ...delivery }) => delivery),
     events,
     latestVersions: new Map(loaded.map(({ id: event, latestVersion }) => [event, latestVersion])),
     filtered: filtered.map(({ status }) => status),

@@ -5,6 +5,7 @@ import { type Payload, makePayload } from "../../support/qonto.ts";
 import { type Intercept, interceptDatabase } from "../support/database.ts";
 import { ok, statuses } from "../support/destinations.ts";
 import { TestRelay, emptyDatabase } from "../support/relay.ts";
+import { endRejectedSql } from "../../../src/store/filtered-deliveries.ts";
 
 /** Destinations with a content filter, on every way that an event can take to one. */
 
@@ -163,6 +164,23 @@ describe("a filter that is set while deliveries are pending", () => {
     expect(await textOf(relay, "/metrics")).toContain(
       `qonto_relay_deliveries_total{destination_id="${id}",status="dead"} 1`,
     );
+  });
+
+  it("are not sent by the drain that has ended them, though the answer of that write was lost", async () => {
+    const { relay, id, passing, rejected } = await twoPending();
+    await env.DB.prepare("UPDATE destinations SET filter = ?2 WHERE id = ?1").bind(id, JSON.stringify(filter)).run();
+    let lost = 0;
+    const losing: Intercept = async ({ statements: [sql] }, proceed) => {
+      const results = await proceed();
+      if (sql !== endRejectedSql || lost > 0) return results;
+      lost += 1;
+      throw new Error("D1_ERROR: Network connection lost.");
+    };
+    relay.env = { ...relay.env, DB: interceptDatabase(env.DB, losing) };
+    await relay.liveThrough(60);
+    expect(lost).toBe(1);
+    expect(idsAt(relay).slice(2)).toEqual([passing.id]);
+    expect(await eventOf(relay, rejected)).toMatchObject({ deliveries: [filtered] });
   });
 
   it("leaves those that an operator asked for by name", async () => {
