@@ -182,6 +182,26 @@ describe("destinations", () => {
     await json("destinations", "delete", id);
   });
 
+  it("have their own headers, shown by their names alone, replaced as a whole and removed by a word", async () => {
+    const headers = ["--header", "Authorization: Bearer a:b", "--header", "x-ledger: 1"];
+    const { id, header_names } = await json("destinations", "create", `${receiver.url}/headers`, ...headers);
+    expect(header_names).toEqual(["authorization", "x-ledger"]);
+    expect(await json("destinations", "update", id, "--header", "x-key: 2")).toMatchObject({ header_names: ["x-key"] });
+    const shown = await qonto(["destinations", "show", id], environment);
+    expect(shown.stdout).toMatch(/headers +x-key\n/);
+    expect(await json("destinations", "update", id, "--header", "none")).toMatchObject({ header_names: [] });
+    for (const [given, said] of [
+      [["--header", "nothing"], "--header takes `name: value`."],
+      [["--header", "x: very-secret", "--header", "x: 2"], "--header gives x twice."],
+      [["--header", "host: very-secret"], "headers.host: is set by the relay or the network"],
+    ] as const) {
+      const { code, stderr } = await qonto(["destinations", "update", id, ...given], environment);
+      expect([code === 0, stderr]).toEqual([false, expect.stringContaining(said)]);
+      expect(stderr).not.toContain("very-secret");
+    }
+    await json("destinations", "delete", id);
+  });
+
   it("that the relay refuses are refused with its words", async () => {
     const { code, stderr } = await qonto(["destinations", "create", "ftp://a.example"], environment);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^url: .*\(400 invalid_request, /)]);
