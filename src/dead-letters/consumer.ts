@@ -15,7 +15,7 @@ import { writeCronState } from "../store/cron-state.ts";
 import type { Database } from "../store/database.ts";
 import { keepDeadLetter } from "../store/dead-letters.ts";
 import { recordOnce } from "../store/events.ts";
-import { keep, toQuarantined } from "../store/quarantine.ts";
+import { keepAndNote, toQuarantined } from "../store/quarantine.ts";
 import { describeSchemaFault, isSchemaFault } from "../store/schema.ts";
 
 export interface DeadLetterContext {
@@ -93,7 +93,7 @@ async function persist(content: Content, db: Database, now: number): Promise<D1P
     });
   }
   if (content?.kind !== "quarantine") return [];
-  return [keep(db, await toQuarantined({ ...unreadableOf(content), receivedAt: now }, "unreadable", null))];
+  return keepAndNote(db, await toQuarantined({ ...unreadableOf(content), receivedAt: now }, "unreadable", null));
 }
 
 interface Part {

@@ -47,7 +47,7 @@ export interface OperationalData {
   readonly "relay.destination.recovered": AboutDestination & { readonly failing_since: string };
   /** It answered 410, and gets no more events until an operator enables it. */
   readonly "relay.destination.disabled": AboutDestination & { readonly disabled_at: string };
-  /** Deliveries to a destination ended without success. How many of its deliveries are dead by now: a thousand at most. */
+  /** Deliveries to a destination ended without success. How many of its deliveries are dead by now: ten thousand at most. */
   readonly "relay.delivery.dead": AboutDestination & {
     readonly dead_deliveries: number;
     readonly last_dead_at: string;

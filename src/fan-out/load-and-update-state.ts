@@ -89,7 +89,13 @@ function showVersions(
   const versions = parsed.map(({ event, envelope }) => ({
     event,
     version: envelope && readVersion(event.source, envelope),
-    resource: JSON.stringify([event.source, event.organizationId, event.type, event.resourceId]),
+    // Of a registration each stage has a type of its own.
+    resource: JSON.stringify([
+      event.source,
+      event.organizationId,
+      event.source === "business" ? event.type : null,
+      event.resourceId,
+    ]),
   }));
   const ofResource = Map.groupBy(versions, ({ resource }) => resource);
   return new Map(

@@ -12,6 +12,8 @@ import { recordAttempts } from "../deliver/record-attempts.ts";
 import { versionOf } from "../qonto/version.ts";
 import { findDestinations } from "../store/destinations.ts";
 import { type DrainClaimed, claimDue, releaseDrain } from "../store/drain.ts";
+import { endRejected } from "../store/filtered-deliveries.ts";
+import type { EndedStatus } from "../store/deliveries.ts";
 import { describeSchemaFault } from "../store/schema.ts";
 
 /** After this a drain begins no further attempt: it has to end well before its lease does. */
@@ -80,9 +82,7 @@ async function claimDrain(
   const now = world.now();
   const leaseUntil = drainLease(now);
   const claimed = await claimDue(env.DB, destination, plan, { now, leaseUntil });
-  for (const status of claimed.filtered) {
-    counters.count("qonto_relay_deliveries_total", { destination_id: destination.id, status });
-  }
+  countFiltered(claimed.filtered, destination, { counters });
   const jobs = claimed.deliveries.flatMap((delivery): Job[] => {
     const event = claimed.events.get(delivery.eventId);
     if (!event) return [];
@@ -90,6 +90,14 @@ async function claimDrain(
     return [{ delivery, destination, event, shown }];
   });
   return { destination, plan, claimed, leaseUntil, jobs };
+}
+
+function countFiltered(
+  ended: readonly EndedStatus[],
+  { id }: Destination,
+  { counters }: Pick<DeliverContext, "counters">,
+): void {
+  for (const status of ended) counters.count("qonto_relay_deliveries_total", { destination_id: id, status });
 }
 
 /** What was claimed is due again when the lease ends. */
@@ -105,14 +113,16 @@ async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<
   try {
     const attempted = await attemptAll(jobs, BEGIN_WITHIN_MS, context);
     const deliveries = await recordAttempts(attempted, Math.min(leaseUntil, startedAt + WRITE_WITHIN_MS), context);
-    await releaseAndScheduleNext(drain, attempted, context);
+    const rejected = await endRejected(env.DB, destination, claimed.rejected, world.now());
+    countFiltered(rejected, destination, context);
+    await releaseAndScheduleNext(drain, { ...attempted, rejected: rejected.length }, context);
     logLine("retry", {
       message: "drain.finished",
       destination_id: destination.id,
       loaded: jobs.length,
       event_ids: jobs.map(({ event }) => event.id),
       ...countByStatus(deliveries),
-      filtered: claimed.filtered.length,
+      filtered: claimed.filtered.length + rejected.length,
       late: attempted.late.length,
       duration_ms: world.now() - startedAt,
     });
@@ -128,7 +138,7 @@ async function attemptAndRecord(drain: Drain, context: DeliverContext): Promise<
 /** Releases the destination of an exclusive drain, and sends a message if another drain must follow. */
 async function releaseAndScheduleNext(
   { destination, plan, claimed, leaseUntil, jobs }: Drain,
-  { results, late }: AttemptResults,
+  { results, late, rejected }: AttemptResults & { readonly rejected: number },
   { env, world }: DeliverContext,
 ): Promise<void> {
   const destinationId = destination.id;
@@ -136,9 +146,9 @@ async function releaseAndScheduleNext(
   const after = afterDrain(
     plan,
     {
-      claimed: claimed.deliveries.length,
+      claimed: claimed.deliveries.length + claimed.rejected.length,
       begun: results.filter(({ state }) => state === "attempted").length + late.length,
-      isFull: claimed.deliveries.length + claimed.filtered.length >= plan.limit,
+      isFull: claimed.deliveries.length + claimed.rejected.length + claimed.filtered.length >= plan.limit,
       hasDeferred: results.some(({ state }) => state === "deferred"),
       nextDueAt: claimed.nextDueAt,
       slowDelayMs: late.length > 0 ? slowDelayMs(destination) : 0,
@@ -149,8 +159,9 @@ async function releaseAndScheduleNext(
     await releaseDrain(env.DB, { destinationId, nextDrainAt: after.nextDrainAt }, { now, leaseUntil });
   }
   const drainsAt = after.next === "none" ? [] : [after.at];
-  // What could not be loaded is due again when the lease ends.
-  if (jobs.length < claimed.deliveries.length) drainsAt.push(leaseUntil);
+  // What could not be loaded, or not be ended because the filter has changed, is due again when the lease ends.
+  const isSomeLeft = jobs.length < claimed.deliveries.length || rejected < claimed.rejected.length;
+  if (isSomeLeft) drainsAt.push(leaseUntil);
   await scheduleDrains(
     env.RETRIES,
     drainsAt.map((at) => ({ destinationId, at })),

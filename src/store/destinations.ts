@@ -98,17 +98,18 @@ export async function findDestinations(db: Database, ids: readonly string[]): Pr
   return rowsOf(destinationRow, await db.prepare(findByIdsSql).bind(JSON.stringify(ids)).all());
 }
 
-export const filterSql = "SELECT filter FROM destinations WHERE id = ?1";
+export const filterSql = "SELECT filter, updated_at AS updatedAt FROM destinations WHERE id = ?1";
 
 /** A statement that finds a destination's filter; its row is for `readFilterRow`. */
 export function findFilter(db: Database, id: string): D1PreparedStatement {
   return db.prepare(filterSql).bind(id);
 }
 
-const filterRow = z.object({ filter: storedFilter.nullable() }).optional();
+const filterRow = z.object({ filter: storedFilter.nullable(), updatedAt: z.number() }).optional();
 
-/** Null without a filter, and for a destination that was removed. */
-export const readFilterRow = (row: unknown): Destination["filter"] => filterRow.parse(row)?.filter ?? null;
+/** Without a filter for a destination that was removed. */
+export const readFilterRow = (row: unknown): Pick<Destination, "filter" | "updatedAt"> =>
+  filterRow.parse(row) ?? { filter: null, updatedAt: 0 };
 
 const reportColumns = `${columns}, last_failure_at AS lastFailureAt,
   nullif(max(coalesce(last_success_at, 0), coalesce(${newestSuccessSql}, 0)), 0) AS lastSuccessAt`;

@@ -16,8 +16,9 @@ import {
   readDeliveryRow,
 } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
-import { endRejected, filteredRow } from "./filtered-deliveries.ts";
+import { filteredRow } from "./filtered-deliveries.ts";
 import { isOperationalSql } from "./operational-events.ts";
+import type { PendingPosition } from "./delivery-list.ts";
 import { matchesSql } from "./matches.ts";
 import { flag, reader } from "./rows.ts";
 
@@ -69,7 +70,10 @@ export const loadClaimedSql = `
   SELECT ${loadColumns} FROM events WHERE id IN (SELECT event_id ${pendingSql} AND next_attempt_at = ?2)`;
 
 export interface DrainClaimed {
+  /** To attempt. */
   readonly deliveries: readonly Delivery[];
+  /** Those whose content the destination's filter rejects: `endRejected` ends them. */
+  readonly rejected: readonly PendingPosition[];
   /** Their events, by id; null when there is no memory left for one. */
   readonly events: ReadonlyMap<string, RelayEvent | null>;
   /** The newest known version of the resource of each of these events, by the event's id. */
@@ -84,9 +88,8 @@ const dueRow = z.object({ due_at: z.number() });
 const readNamed = reader({ named: flag });
 
 /**
- * Claims deliveries that are due at `now`, so that nobody else attempts them until `leaseUntil`, and loads their events: one
- * D1 call, and another if the destination's filter rejects some. Nothing is claimed if another drain has changed the
- * destination's `nextDrainAt` since the plan was made.
+ * Claims deliveries that are due at `now`, so that nobody else attempts them until `leaseUntil`, and loads their events:
+ * one D1 call. Nothing is claimed if another drain has changed the destination's `nextDrainAt` since the plan was made.
  */
 export async function claimDue(
   db: Database,
@@ -110,15 +113,13 @@ export async function claimDue(
     if (isNamed || !event || passesFilter({ filter }, event, lazyJson(event.body))) return [];
     return [{ ...delivery, nextAttemptAt: leaseUntil }];
   });
-  const filtered = [
-    ...found.filtered.rows.map((row) => filteredRow.parse(row)),
-    ...(await endRejected(db, id, rejected, now)),
-  ];
-  // A write that was repeated after a lost answer returns none of those that it has ended.
-  const filteredIds = new Set([...filtered.map((row) => row.event_id), ...rejected.map(({ eventId }) => eventId)]);
-  const left = claimed.filter(({ eventId }) => !filteredIds.has(eventId));
+  const filtered = found.filtered.rows.map((row) => filteredRow.parse(row));
+  const left = new Set(claimed.map(({ eventId }) => eventId))
+    .difference(new Set(filtered.map((row) => row.event_id)))
+    .difference(new Set(rejected.map(({ eventId }) => eventId)));
   return {
-    deliveries: left.map(({ isNamed: _, ...delivery }) => delivery),
+    deliveries: claimed.filter(({ eventId }) => left.has(eventId)).map(({ isNamed: _, ...delivery }) => delivery),
+    rejected,
     events,
     latestVersions: new Map(loaded.map(({ id: event, latestVersion }) => [event, latestVersion])),
     filtered: filtered.map(({ status }) => status),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type BatchResult, writeAll } from "./batch.ts";
+import type { Destination } from "../domain/destination.ts";
 import { type Database, write } from "./database.ts";
 import { type EndedStatus, endedRow, endingSql } from "./deliveries.ts";
 import { BEFORE_ALL, type PendingPosition, pendingAfterSql, pendingPosition } from "./delivery-list.ts";
@@ -33,28 +34,32 @@ export const pendingPageSql = `
   FROM (SELECT next_attempt_at, received_at, event_id, claims, named ${pendingAfterSql} LIMIT ${PAGE})
   WHERE claims = 0 AND named = 0`;
 
-/** Of those given, at ?3. One that was claimed or replayed meanwhile is due at another time. */
+/** Of those given, at ?3, if the destination is as it was at ?4. One that was claimed or replayed meanwhile is due at another time. */
 export const endRejectedSql = `
   UPDATE deliveries SET ${endingSql("filtered", "?3")}
   WHERE destination_id = ?1 AND status = 'pending' AND named = 0
     AND (received_at, event_id, next_attempt_at) IN (
       SELECT value ->> 'receivedAt', value ->> 'eventId', value ->> 'nextAttemptAt' FROM json_each(?2))
-  RETURNING event_id, status`;
+    AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND updated_at = ?4)
+  RETURNING status`;
 
 /** Of a statement that ends deliveries as `filtered`. */
 export const filteredRow = endedRow.extend({ event_id: z.string() });
 
-/** Ends at `now`, as `filtered`, deliveries of events that the destination's filter rejects, unless an operator named it. */
+/**
+ * Ends at `now`, as `filtered`, deliveries of events that the destination's filter rejects, unless an operator named it. Returns
+ * the status of each: of none if the destination was changed since its filter was read.
+ */
 export async function endRejected(
   db: Database,
-  destinationId: string,
+  { id, updatedAt }: Pick<Destination, "id" | "updatedAt">,
   rejected: readonly PendingPosition[],
   now: number,
-): Promise<z.output<typeof filteredRow>[]> {
+): Promise<EndedStatus[]> {
   if (rejected.length === 0) return [];
   const positions = rejected.map(({ nextAttemptAt, receivedAt, eventId }) => ({ nextAttemptAt, receivedAt, eventId }));
-  const statement = db.prepare(endRejectedSql).bind(destinationId, JSON.stringify(positions), now);
-  return rowsOf(filteredRow, await write(db, statement));
+  const statement = db.prepare(endRejectedSql).bind(id, JSON.stringify(positions), now, updatedAt);
+  return rowsOf(endedRow, await write(db, statement)).map(({ status }) => status);
 }
 
 /**
@@ -78,9 +83,10 @@ export async function endFilteredDeliveries(db: Database, destinationId: string,
     ended.push(...filtered.rows.map((row) => endedRow.parse(row).status));
     const page = pending.rows.map((row) => pendingPosition.parse(row));
     const ids = page.map(({ eventId }) => eventId);
-    const rejected = await rejectedByFilter(db, readFilterRow(filter.rows[0]), ids);
+    const read = readFilterRow(filter.rows[0]);
+    const rejected = await rejectedByFilter(db, read.filter, ids);
     const those = page.filter(({ eventId }) => rejected.has(eventId));
-    ended.push(...(await endRejected(db, destinationId, those, now)).map(({ status }) => status));
+    ended.push(...(await endRejected(db, { id: destinationId, updatedAt: read.updatedAt }, those, now)));
     after = pendingPosition.nullable().parse(edge.rows[0] ?? null);
   }
   return ended;

@@ -66,11 +66,10 @@ export const conflictOfCopySql = `
 
 /** Keeps an event once, unless it is recorded already or there is no room. Rows written: 4. Throws SchemaMissing. */
 export async function keepInQuarantine(db: Database, quarantined: Quarantined): Promise<Kept> {
-  const { id, eventId, receivedAt, body } = quarantined;
+  const { id, eventId, body } = quarantined;
   const [, kept, found] = await retried(db, () =>
     batchOnSchema(db, [
-      db.prepare(noteKeepingSql).bind(id, eventId, receivedAt),
-      keep(db, quarantined),
+      ...keepAndNote(db, quarantined),
       db.prepare(whyNotKeptSql).bind(id, eventId),
       db.prepare(conflictOfCopySql).bind(eventId, body),
     ]),
@@ -81,8 +80,13 @@ export async function keepInQuarantine(db: Database, quarantined: Quarantined): 
   return why.kept ? "kept_before" : "full";
 }
 
-/** The statement that keeps it, for its caller's transaction. Rows written: 3. */
-export function keep(db: Database, quarantined: Quarantined): D1PreparedStatement {
+/** The statements that keep it and note that, for their caller's transaction. Rows written: 4. */
+export function keepAndNote(db: Database, quarantined: Quarantined): [D1PreparedStatement, D1PreparedStatement] {
+  const { id, eventId, receivedAt } = quarantined;
+  return [db.prepare(noteKeepingSql).bind(id, eventId, receivedAt), keep(db, quarantined)];
+}
+
+function keep(db: Database, quarantined: Quarantined): D1PreparedStatement {
   return db
     .prepare(keepSql)
     .bind(

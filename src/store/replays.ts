@@ -155,7 +155,7 @@ export async function nextReplayPage(db: Database, replay: Replay): Promise<Repl
     filter: findFilter(db, replay.destinationId),
   });
   const events = found.events.rows.map((row) => position.parse(row));
-  const filter = readFilterRow(found.filter.rows[0]);
+  const filter = readFilterRow(found.filter.rows[0]).filter;
   const rejected = await rejectedByFilter(
     db,
     filter,

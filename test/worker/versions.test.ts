@@ -121,6 +121,20 @@ it("of events in one message only the newest is not superseded, also when their 
   ]);
 });
 
+it("of the stages of a registration in one message only the newest is not superseded", async () => {
+  const relay = await startRelay();
+  const stage = (id: string, event_type: string, second: number) =>
+    relay.sendOnboarding({ id, event_type, resource_id: "reg-1", created_at: `2026-11-24T10:00:0${second}Z` });
+  await Promise.all([stage("e1", "registrations.user_started", 1), stage("e2", "registrations.completed", 2)]);
+  await env.DB.exec("DELETE FROM events");
+  await relay.runQueues();
+  const marks = received(relay).map(({ headers }) => [headers.get("webhook-id"), headers.get("x-relay-superseded")]);
+  expect(marks.toSorted()).toEqual([
+    ["e1", "true"],
+    ["e2", null],
+  ]);
+});
+
 /** What a receiver got of all payloads, once. */
 async function deliveriesOfAll() {
   const relay = await startRelay();

@@ -183,6 +183,39 @@ describe("a filter that is set while deliveries are pending", () => {
     expect(await eventOf(relay, rejected)).toMatchObject({ deliveries: [filtered] });
   });
 
+  it("do not hold up the others of a destination with a rate limit", async () => {
+    const relay = new TestRelay();
+    const { id } = await relay.addDestination(url, { max_per_second: 1 });
+    const [rejected, passing] = [small(), large()];
+    await relay.send(rejected);
+    await relay.send(passing);
+    // Fan-out leaves them to the drains, of which none has run.
+    await relay.runEventsBatch();
+    await env.DB.prepare("UPDATE destinations SET filter = ?2 WHERE id = ?1").bind(id, JSON.stringify(filter)).run();
+    await relay.liveThrough(5);
+    expect(idsAt(relay)).toEqual([passing.id]);
+    expect(await eventOf(relay, rejected)).toMatchObject({ deliveries: [{ attempts: [{ outcome: "filtered" }] }] });
+  });
+
+  it("are attempted after all when the filter is taken away before the drain has ended them", async () => {
+    const { relay, id, path, passing, rejected } = await twoPending();
+    await env.DB.prepare("UPDATE destinations SET filter = ?2 WHERE id = ?1").bind(id, JSON.stringify(filter)).run();
+    const db = interceptDatabase(env.DB, async ({ statements: [sql] }, proceed) => {
+      if (sql === endRejectedSql) {
+        relay.env = { ...relay.env, DB: env.DB };
+        relay.now += 1;
+        await env.DB.prepare("UPDATE destinations SET filter = NULL, updated_at = ?2 WHERE id = ?1")
+          .bind(id, relay.now)
+          .run();
+      }
+      return proceed();
+    });
+    relay.env = { ...relay.env, DB: db };
+    await relay.liveThrough(200);
+    expect(idsAt(relay).slice(2).toSorted()).toEqual([passing.id, rejected.id].toSorted());
+    expect((await relay.api("GET", path)).body.filter).toBeNull();
+  });
+
   it("leaves those that an operator asked for by name", async () => {
     const { relay, id, path, rejected } = await twoPending();
     await relay.api("PATCH", path, isLarge);
