@@ -34,6 +34,25 @@ export async function decryptHeaders(
   return text === null ? null : (headersText.safeParse(tryParseJson(text)).data ?? null);
 }
 
+/** Shorter parts of a value are no secret, and may be a part of anything. */
+const SHORTEST_SECRET = 8;
+
+/** A receiver's answer without the values of headers that it repeats, whole or cut off at its end. */
+export function withoutValues(text: string, headers: Readonly<Record<string, string>>): string {
+  const secrets = Object.values(headers)
+    .flatMap((value) => [value, ...value.split(/\s+/)])
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .toSorted((one, other) => other.length - one.length);
+  return secrets.reduce((left, secret) => cutEnd(left.replaceAll(secret, "***"), secret), text);
+}
+
+function cutEnd(text: string, secret: string): string {
+  for (let length = secret.length - 1; length >= SHORTEST_SECRET; length -= 1) {
+    if (text.endsWith(secret.slice(0, length))) return `${text.slice(0, -length)}***`;
+  }
+  return text;
+}
+
 /** Not that of the secret: neither can be put in the place of the other. */
 function ownerOf(destinationId: string): string {
   return `${destinationId} headers`;

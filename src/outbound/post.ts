@@ -9,7 +9,7 @@ import type { World } from "../platform/world.ts";
 import { destinationUrlFault } from "./destination-url.ts";
 import { TemplateFault } from "./format/fault.ts";
 import { renderEvent } from "./format/render.ts";
-import { decryptHeaders } from "./own-headers.ts";
+import { decryptHeaders, withoutValues } from "./own-headers.ts";
 import { signingSecrets } from "./secrets.ts";
 import { signatureHeaders } from "./sign.ts";
 
@@ -81,7 +81,7 @@ export async function post(
       status: response.status,
       retryAfterSeconds: parseRetryAfter(response.headers.get("retry-after"), world.now()),
       durationMs: world.now() - at,
-      responseExcerpt: await readExcerpt(response, world),
+      responseExcerpt: withoutValues(await readExcerpt(response, world), prepared.ownHeaders),
     };
     return toAttempt(classify(response.status), answer);
   } catch (error) {
@@ -93,13 +93,20 @@ export async function post(
   }
 }
 
+interface Prepared {
+  readonly headers: Record<string, string>;
+  /** Those of them that are the destination's own. */
+  readonly ownHeaders: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
 /** Headers and body of a request; or a text that says why it must not be made. */
 async function prepare(
   event: RelayEvent,
   destination: Destination,
   { attempt, at }: Pick<Attempt, "attempt" | "at">,
   config: PostContext["config"],
-): Promise<{ readonly headers: Record<string, string>; readonly body: Uint8Array } | string> {
+): Promise<Prepared | string> {
   // Checked again: it may no longer be allowed.
   const fault = destinationUrlFault(destination.url, { allowPrivate: config.allowPrivateDestinations });
   if (fault !== null) return `The destination's URL ${fault}.`;
@@ -121,7 +128,7 @@ async function prepare(
     ...(contentType === null ? {} : { "content-type": contentType }),
     ...(contentEncoding === null ? {} : { "content-encoding": contentEncoding }),
   };
-  return { headers, body };
+  return { headers, ownHeaders, body };
 }
 
 /**

@@ -8,6 +8,17 @@ import { deliveriesOfEvent, readDeliveryRow } from "../store/deliveries.ts";
 import { enabledDestinations, findDestinations, readDestinationRow } from "../store/destinations.ts";
 import { findEvent, readEventDetail } from "../store/event-list.ts";
 
+interface Replayed {
+  readonly deliveries: readonly DeliveryKey[];
+  /**
+   * They are sent even if the destination does not match, then or later. Not what its own token asks for while it matches: an
+   * operator who narrows it takes that from it.
+   */
+  readonly isNamed: boolean;
+}
+
+const none: Replayed = { deliveries: [], isNamed: false };
+
 /**
  * The deliveries that a replay of an event makes, or why there can be none. A named destination gets the event even if it has
  * it already. Otherwise all get it that match and do not have it. An event that awaits its first fan-out needs no replay, and
@@ -18,7 +29,7 @@ export async function findReplayed(
   eventId: string,
   named: string | undefined,
   { isOwnOnly }: { readonly isOwnOnly: boolean },
-): Promise<DeliveryKey[] | "unknown_event" | "unknown_destination" | "not_its_own" | "too_early"> {
+): Promise<Replayed | "unknown_event" | "unknown_destination" | "not_its_own" | "too_early"> {
   const found = await batchOf(db, {
     event: findEvent(db, eventId),
     deliveries: deliveriesOfEvent(db, eventId),
@@ -34,14 +45,18 @@ export async function findReplayed(
     const [destination] = await findDestinations(db, [named]);
     if (destination === undefined) return "unknown_destination";
     if (isOwnOnly && !isOwnEvent(destination, event, content, deliveries)) return "not_its_own";
-    if (!event.isAwaitingFirstFanOut) return [toKey(named)];
-    return isRecipient(destination, event, content) ? [] : "too_early";
+    if (!event.isAwaitingFirstFanOut) {
+      const isForIt = isRecipient({ ...destination, enabled: true }, event, content);
+      return { deliveries: [toKey(named)], isNamed: !isOwnOnly || !isForIt };
+    }
+    return isRecipient(destination, event, content) ? none : "too_early";
   }
-  if (event.isAwaitingFirstFanOut) return [];
+  if (event.isAwaitingFirstFanOut) return none;
   const delivered = deliveries.filter(({ status }) => status === "delivered");
   const have = new Set(delivered.map(({ destinationId }) => destinationId));
-  return found.destinations.rows
+  const lacking = found.destinations.rows
     .map(readDestinationRow)
     .filter((one) => isRecipient(one, event, content) && !have.has(one.id))
     .map(({ id }) => toKey(id));
+  return { deliveries: lacking, isNamed: false };
 }

@@ -87,9 +87,13 @@ export async function replayDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
-  { named, askedAt }: { readonly named: boolean; readonly askedAt: number },
+  {
+    evenDelivered,
+    named,
+    askedAt,
+  }: { readonly evenDelivered: boolean; readonly named: boolean; readonly askedAt: number },
 ): Promise<number> {
   if (keys.length === 0) return 0;
-  const options = { evenDelivered: named, named, askedAt, upToDate: [null, null, null] };
+  const options = { evenDelivered, named, askedAt, upToDate: [null, null, null] };
   return (await writeAll(db, makeDue(db, keys, now, options))).due.changes;
 }

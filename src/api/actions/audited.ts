@@ -72,7 +72,7 @@ function toText(shown: Shown | undefined): string | null {
   return shown === undefined ? null : JSON.stringify(shown, maskUrl);
 }
 
-/** A URL's user, password, query and fragment can be secrets. */
+/** A URL's user, password, query and fragment can be secrets, and so is the path of Slack's. */
 function maskUrl(key: string, value: unknown): unknown {
   if (key !== "url" || typeof value !== "string" || !URL.canParse(value)) return value;
   const url = new URL(value);
@@ -80,5 +80,6 @@ function maskUrl(key: string, value: unknown): unknown {
   if (url.password !== "") url.password = "***";
   for (const name of new Set(url.searchParams.keys())) url.searchParams.set(name, "***");
   if (url.hash !== "") url.hash = "***";
+  if (url.hostname === "hooks.slack.com") url.pathname = "/***";
   return url.href;
 }

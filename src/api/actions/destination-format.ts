@@ -41,11 +41,11 @@ export function changeFormat(asked: Asked, present: Present): FormatChange {
  * gets: each event of such a type could end as dead.
  */
 export async function checkTemplate(
-  template: string | null | undefined,
+  template: string | null,
   types: readonly string[],
   world: Pick<World, "now" | "randomBytes">,
 ): Promise<void> {
-  if (template === null || template === undefined) return;
+  if (template === null) return;
   for (const type of sampleTypesFor({ types })) {
     const event = sampleFor({ organizations: null }, type, world);
     const rendered = await renderEvent(event, { format: "template", template, relayUrl: null });

@@ -105,7 +105,9 @@ export async function changeDestination(
 ): Promise<DestinationReport> {
   const present = await existingDestination(c, id);
   const formatted = { ...asked, ...changeFormat(asked, present) };
-  await checkTemplate(asked.template, asked.types ?? present.types, world);
+  const { template = present.template } = formatted;
+  const mustFit = asked.template !== undefined || asked.types !== undefined;
+  if (mustFit) await checkTemplate(template, asked.types ?? present.types, world);
   const input = asked.url === undefined ? formatted : { ...formatted, url: readUrl(asked.url, c.env) };
   const stored =
     headers === undefined ? null : await encryptHeaders(readConfig(c.env).encryptionKeys, headers, id, world);

@@ -75,11 +75,13 @@ export async function replayEvent(
   if (replayed === "unknown_destination") throw notFound("destination");
   if (replayed === "too_early") throw refuse("too_early");
   const now = world.now();
-  const destinationIds = replayed.map(({ destinationId }) => destinationId);
+  const { deliveries, isNamed } = replayed;
+  const destinationIds = deliveries.map(({ destinationId }) => destinationId);
   const count = await audited(c, world, {
     action: "event.replayed",
     subject: id,
-    make: () => replayDeliveries(c.env.DB, replayed, now, { named: to !== undefined, askedAt }),
+    make: () =>
+      replayDeliveries(c.env.DB, deliveries, now, { evenDelivered: to !== undefined, named: isNamed, askedAt }),
     after: (made) => ({ destination_ids: destinationIds, count: made }),
   });
   await drainNow(c.env, destinationIds, now);

@@ -43,7 +43,9 @@ function takeApart(template: string): readonly Token[] {
     // A writer of its own: the shared one keeps every template that it has seen.
     return new Mustache.Writer().parse(template) as readonly Token[];
   } catch (error) {
-    const [, what, at] = /^(.*) at (\d+)$/s.exec(error instanceof Error ? error.message : "") ?? [];
+    const message = error instanceof Error ? error.message : "";
+    if (message.startsWith("Invalid tags")) throw new TemplateFault("the marks of tags cannot be changed");
+    const [, what, at] = /^(.*) at (\d+)$/s.exec(message) ?? [];
     if (what === undefined) throw error;
     throw new TemplateFault(`${placeIn(template, Number(at))}: ${what.charAt(0).toLowerCase()}${what.slice(1)}`);
   }
@@ -77,8 +79,7 @@ class Rendering {
 
   #render(token: Token, scopes: readonly Value[]): void {
     const [kind, value, start] = token;
-    this.#tags += 1;
-    if (this.#tags > MOST_TAGS) throw new TemplateFault(`it inserts more than ${MOST_TAGS} values`);
+    this.#count();
     switch (kind) {
       case "text":
         return this.#write({ text: value, start, isText: true });
@@ -89,13 +90,22 @@ class Rendering {
       case "#": {
         const found = lookUp(scopes, value);
         const each = isEmpty(found) ? [] : Array.isArray(found) ? found : [found];
-        for (const one of each) this.renderAll(insideOf(token), [...scopes, one]);
+        for (const one of each) {
+          this.#count();
+          this.renderAll(insideOf(token), [...scopes, one]);
+        }
         return;
       }
       case "^":
         if (isEmpty(lookUp(scopes, value))) this.renderAll(insideOf(token), scopes);
         return;
     }
+  }
+
+  /** Of tags, and of rounds of a section, which may be empty. */
+  #count(): void {
+    this.#tags += 1;
+    if (this.#tags > MOST_TAGS) throw new TemplateFault(`it inserts more than ${MOST_TAGS} values`);
   }
 
   #write(piece: { readonly text: string; readonly start: number; readonly isText: boolean }): void {

@@ -255,7 +255,7 @@ export const storeWrites: Readonly<Record<string, StoreMove>> = {
       db,
       fewTimes.map(() => keyBy(chance)),
       at(chance),
-      { named: isSo(chance), askedAt: at(chance) },
+      { evenDelivered: isSo(chance), named: isSo(chance), askedAt: at(chance) },
     ),
   deleteAged: async (db, chance) => {
     const cutOff = cutOffBy(chance);

@@ -27,6 +27,20 @@ async function change(relay: TestRelay, id: string, settings: object) {
 const templateErrors = (message: unknown) => [{ path: "template", message }];
 
 describe("the format of a destination", () => {
+  it("is refused with a template that changes the marks of tags, or that other types do not fit", async () => {
+    const relay = new TestRelay();
+    expect(await create(relay, { format: "template", template: "{{=x=}}" })).toEqual(
+      templateErrors("cannot be used for v1/transactions: the marks of tags cannot be changed"),
+    );
+    const template = '{"amount": {{data.amount}}}';
+    const made = await create(relay, { format: "template", template, types: ["v1/transactions"] });
+    expect(made).toMatchObject({ template });
+    expect(await change(relay, made.id, { types: ["v1/cards"] })).toEqual(
+      templateErrors(expect.stringContaining("v1/cards")),
+    );
+    expect(await change(relay, made.id, { types: ["v1/cards"], format: "qonto" })).toMatchObject({ template: null });
+  });
+
   it("is chosen at creation, shown, changed, and recorded in the audit trail", async () => {
     const relay = new TestRelay();
     const template = '{"text": "{{relay.summary}}"}';
@@ -216,4 +230,17 @@ describe("an event of which a template makes no JSON", () => {
     await relay.liveThrough(2);
     expect(relay.destinations.at(url).map(({ text }) => text)).toEqual(['{"amount": 7}']);
   });
+});
+
+it("a section that is empty inside is no way to take time", async () => {
+  const relay = new TestRelay();
+  const items = "{{#data.items}}";
+  const template = `[${items.repeat(3)}${"{{/data.items}}".repeat(3)}]`;
+  await relay.addDestination(url, { format: "template", template });
+  await relay.send(credit({ items: Array.from({ length: 10_000 }, () => 1) }));
+  await relay.runQueues();
+  expect(relay.destinations.at(url)).toEqual([]);
+  const { body } = await relay.api("GET", "/api/deliveries");
+  const event = (await relay.api("GET", `/api/events/${body.data[0].event_id}`)).body;
+  expect(event.deliveries[0].attempts[0].response_excerpt).toContain("inserts more than");
 });

@@ -427,3 +427,20 @@ describe("a destination's token", () => {
     expect(await rotate(token, mine.id)).toEqual(second);
   });
 });
+
+it("an event that a destination's token asked for again is not sent after the destination is narrowed", async () => {
+  const relay = new TestRelay();
+  const { id } = await relay.addDestination(own);
+  relay.destinations.answer(own, statuses(503, 503, 200));
+  const event = makePayload("v1/cards");
+  await relay.send(event);
+  await relay.runQueues();
+  const call = as(relay, (await tokenOf(relay, id)).token);
+  expect((await call("POST", `/api/events/${event.id}/replay`, {})).status).toBe(202);
+  await relay.api("PATCH", `/api/destinations/${id}`, { types: ["v1/accounts"] });
+  await relay.liveThrough(3_600);
+  expect(relay.destinations.at(own).length).toBeLessThan(3);
+  const { body } = await relay.api("GET", `/api/events/${event.id}`);
+  expect(body.deliveries[0].attempts.at(-1)).toMatchObject({ outcome: "filtered" });
+  expect((await call("GET", `/api/events/${event.id}`)).status).toBe(403);
+});

@@ -108,6 +108,19 @@ describe("a destination's own headers", () => {
     expect([status, body.code, body.errors[0].path]).toEqual([400, "invalid_request", path]);
   });
 
+  it("are taken out of the answer that repeats them, whole, in part or cut off", async () => {
+    const { relay, id } = await startRelay();
+    for (const [body, shown] of [
+      [`refused ${VALUE} of books`, "refused *** of books"],
+      ["no very-secret-value here", "no *** here"],
+      [`${"x".repeat(500)}very-secret-value`, `${"x".repeat(500)}***`],
+    ]) {
+      relay.destinations.answer(url, () => new Response(body, { status: 401 }));
+      const { body: result } = await relay.api("POST", `/api/destinations/${id}/test`);
+      expect(result.response_excerpt).toBe(shown);
+    }
+  });
+
   it("may be those of a service token of Cloudflare Access", async () => {
     const { received, relay, id } = await startRelay({ "CF-Access-Client-Id": "1", "CF-Access-Client-Secret": "2" });
     await relay.api("POST", `/api/destinations/${id}/test`);
