@@ -11,6 +11,11 @@ export async function confirmAt(stdin: Input, tell: (text: string) => void, ques
   tell(`${question} [y/N] `);
   // Not as a terminal of its own: Ctrl-C stays a signal.
   const reader = createInterface({ input: stdin, terminal: false });
-  for await (const line of reader) return /^y(es)?$/i.test(line.trim());
-  return false;
+  try {
+    for await (const line of reader) return /^y(es)?$/i.test(line.trim());
+    return false;
+  } finally {
+    // A terminal that is still read would keep the process from its end.
+    reader.close();
+  }
 }
