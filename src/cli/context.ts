@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { type Patience, type QontoAccess, QontoClient } from "../qonto/api-client.ts";
 import { readAccessHeaders } from "./cloudflare-access.ts";
+import { type Input, confirmAt } from "./confirm.ts";
 import { type ExitCode, wrongUsage } from "./fault.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { RelayClient } from "./relay-client.ts";
@@ -14,7 +14,7 @@ import { type World, endingWith, realWorld, withTimers } from "./world.ts";
 /** What the process, or a test, gives to a run of the command line. */
 export interface Surroundings {
   readonly env: Environment;
-  readonly stdin: Readable;
+  readonly stdin: Input;
   readonly stdout: Stream;
   readonly stderr: Stream;
   readonly workingDirectory: string;
@@ -27,7 +27,7 @@ export interface Surroundings {
 
 /** One run of the command line. It shares nothing with any other, and writes to its terminal alone. */
 export interface Invocation {
-  readonly stdin: Readable;
+  readonly stdin: Input;
   readonly interrupt: AbortSignal;
   /** Where relative file names begin. */
   readonly workingDirectory: string;
@@ -150,6 +150,9 @@ export function openContext(
         spacingMs,
       });
     },
+
+    /** Asks for a yes at the terminal. */
+    confirm: (question: string): Promise<boolean> => confirmAt(stdin, (text) => terminal.tell(text), question),
 
     /** The bytes of a file; `-`: of standard input. */
     readBytes: async (file: string): Promise<Uint8Array<ArrayBuffer>> => {

@@ -13,6 +13,7 @@ import { DESTINATIONS_PATH, destinationPath } from "../destination-path.ts";
 import { wrongUsage } from "../fault.ts";
 import { type CommandOption, flag, option, orWord, readList, readNumber, readWhole } from "../options.ts";
 import { type Cell, type Output, printable } from "../output.ts";
+import { apply } from "./apply/apply.ts";
 import { filterOption } from "./filtering.ts";
 import { readFormatting, templateFile } from "./formatting.ts";
 import { headerOption, readHeaders } from "./own-headers.ts";
@@ -185,7 +186,7 @@ const test = defineCommand({
 });
 
 export const destinations = defineGroup("destinations", "the destinations that the relay sends to", {
-  commands: [list, show, create, update, remove, pause, resume, rotateSecret, test, preview],
+  commands: [list, show, create, update, remove, apply, pause, resume, rotateSecret, test, preview],
 });
 
 function secretLine(secret: string, output: Output): string {

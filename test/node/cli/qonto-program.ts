@@ -43,7 +43,7 @@ export class QontoProgram {
   ) {
     this.ended = run(commandLine, {
       env,
-      stdin: Readable.from([Buffer.from(input)]),
+      stdin: Object.assign(Readable.from([Buffer.from(input)]), terminal),
       stdout: this.#listen("stdout", terminal),
       stderr: this.#listen("stderr", terminal),
       workingDirectory: "/nowhere",
