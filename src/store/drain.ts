@@ -107,18 +107,16 @@ export async function claimDue(
   });
   const loaded = found.events.rows.map(readLoadedRow);
   const events = new Map(loaded.map((row) => [row.id, row.event]));
-  const claimed = found.claimed.rows.map((row) => ({ ...readDeliveryRow(row), isNamed: readNamed(row).named }));
-  const rejected = claimed.flatMap(({ isNamed, ...delivery }) => {
+  const claimed = found.claimed.rows.map((row) => ({ delivery: readDeliveryRow(row), isNamed: readNamed(row).named }));
+  const rejected = claimed.flatMap(({ delivery, isNamed }) => {
     const event = events.get(delivery.eventId);
     if (isNamed || !event || passesFilter({ filter }, event, lazyJson(event.body))) return [];
     return [{ ...delivery, nextAttemptAt: leaseUntil }];
   });
   const filtered = found.filtered.rows.map((row) => filteredRow.parse(row));
-  const left = new Set(claimed.map(({ eventId }) => eventId))
-    .difference(new Set(filtered.map((row) => row.event_id)))
-    .difference(new Set(rejected.map(({ eventId }) => eventId)));
+  const ended = new Set([...filtered.map((row) => row.event_id), ...rejected.map(({ eventId }) => eventId)]);
   return {
-    deliveries: claimed.filter(({ eventId }) => left.has(eventId)).map(({ isNamed: _, ...delivery }) => delivery),
+    deliveries: claimed.map(({ delivery }) => delivery).filter(({ eventId }) => !ended.has(eventId)),
     rejected,
     events,
     latestVersions: new Map(loaded.map(({ id: event, latestVersion }) => [event, latestVersion])),

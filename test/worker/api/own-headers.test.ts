@@ -139,7 +139,7 @@ describe("a destination's own headers", () => {
   });
 
   it("cannot change another header of the request, whatever is accepted", () => {
-    const text = (characters: string) => string({ unit: constantFrom(...characters), maxLength: 8 });
+    const text = (characters: string) => string({ unit: constantFrom(...characters.split("")), maxLength: 8 });
     let accepted = 0;
     assert(
       property(text("aZ-_.09!: \n"), text("aZ09:;, \t\r\n\0é"), (name, value) => {
