@@ -268,7 +268,7 @@ describe("the console", () => {
       );
     }
     const page = await read(visitor, `/console/events/${event.id}`);
-    expect(page).toContain("Delivered Connection to Qonto lost Example SAS expired");
+    expect(page).toContain("Delivered Connection to Qonto lost: Example SAS (expired).");
     expect(page).toContain("Recorded");
     expect(page).toContain("Source The relay itself");
     expect(page).not.toContain("The signature was valid");
