@@ -56,7 +56,11 @@ async function addDestinations(
   { books, operations }: Record<"books" | "operations", DestinationServer>,
 ): Promise<string> {
   const created = z.object({ id: z.string() });
-  await client.post("/api/destinations", { url: operations.url, types: ["relay.*"] }, created);
+  await client.post(
+    "/api/destinations",
+    { url: operations.url, types: ["relay.subscription.*", "relay.reconciliation.*"] },
+    created,
+  );
   const organizations = [qonto.bank.organizationId];
   const { id } = await client.post("/api/destinations", { url: books.url, organizations }, created);
   return id;
