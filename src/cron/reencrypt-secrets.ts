@@ -10,8 +10,8 @@ import { writeCronState } from "../store/cron-state.ts";
 import type { CronRun } from "./cron-task.ts";
 
 /**
- * Re-encrypts the destinations' secrets and headers, and the tokens of connections to Qonto, with the first of the configured keys, so that
- * the others can be removed, and deletes previous secrets that have ended. What no key decrypts is kept: the key may come back, or
+ * Re-encrypts the destinations' secrets and headers, and the tokens of connections to Qonto, with the first of the configured
+ * keys, so that the others can be removed, and deletes previous secrets that have ended. What no key decrypts is kept: the key may come back, or
  * this is an older version of the Worker that does not have it yet. `/health` reports a destination whose current secret cannot be
  * decrypted.
  */

@@ -16,7 +16,6 @@ import {
   readDeliveryRow,
 } from "./deliveries.ts";
 import { loadColumns, readLoadedRow } from "./events.ts";
-import { filteredRow } from "./filtered-deliveries.ts";
 import { isOperationalSql } from "./operational-events.ts";
 import type { PendingPosition } from "./delivery-list.ts";
 import { matchesSql } from "./matches.ts";
@@ -84,6 +83,7 @@ export interface DrainClaimed {
   readonly nextDueAt: number | null;
 }
 
+const filteredRow = endedRow.extend({ event_id: z.string() });
 const dueRow = z.object({ due_at: z.number() });
 const readNamed = reader({ named: flag });
 

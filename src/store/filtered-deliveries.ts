@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { type BatchResult, writeAll } from "./batch.ts";
 import type { Destination } from "../domain/destination.ts";
 import { type Database, write } from "./database.ts";
@@ -42,9 +41,6 @@ export const endRejectedSql = `
       SELECT value ->> 'receivedAt', value ->> 'eventId', value ->> 'nextAttemptAt' FROM json_each(?2))
     AND EXISTS (SELECT 1 FROM destinations WHERE id = ?1 AND updated_at = ?4)
   RETURNING status`;
-
-/** Of a statement that ends deliveries as `filtered`. */
-export const filteredRow = endedRow.extend({ event_id: z.string() });
 
 /**
  * Ends at `now`, as `filtered`, deliveries of events that the destination's filter rejects, unless an operator named it. Returns

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ServedWorker } from "../../bench/served-worker.ts";
 import { type Around, qonto } from "./qonto-program.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { TOKEN, serveRelay } from "./served-relay.ts";
+import { environmentOf, serveRelay } from "./served-relay.ts";
 
 /** `destinations apply` against a relay on real D1. */
 
@@ -18,7 +18,7 @@ let environment: Record<string, string>;
 beforeAll(async () => {
   relay = await serveRelay();
   await receiver.start();
-  environment = { RELAY_URL: relay.url, ADMIN_TOKEN: TOKEN, BOOKS_TOKEN: "Bearer first-token" };
+  environment = { ...environmentOf(relay), BOOKS_TOKEN: "Bearer first-token" };
 });
 
 afterEach(async () => {

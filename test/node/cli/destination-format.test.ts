@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ServedWorker } from "../../bench/served-worker.ts";
 import { qonto } from "./qonto-program.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { ONBOARDING_SECRET, SECRET, TOKEN, serveRelay } from "./served-relay.ts";
+import { environmentOf, serveRelay } from "./served-relay.ts";
 
 /** Formats and previews from the command line, against a relay on real D1 and queues. */
 
@@ -18,12 +18,7 @@ let environment: Record<string, string>;
 beforeAll(async () => {
   relay = await serveRelay();
   await receiver.start();
-  environment = {
-    RELAY_URL: relay.url,
-    ADMIN_TOKEN: TOKEN,
-    QONTO_WEBHOOK_SECRETS: SECRET,
-    QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
-  };
+  environment = environmentOf(relay);
 });
 
 afterAll(async () => {

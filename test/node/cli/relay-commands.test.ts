@@ -6,7 +6,7 @@ import type { ServedWorker } from "../../bench/served-worker.ts";
 import { HttpServer } from "../../support/qonto-server/node/http-server.ts";
 import { type Around, QontoProgram, qonto } from "./qonto-program.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { ONBOARDING_SECRET, SECRET, TOKEN, serveRelay } from "./served-relay.ts";
+import { TOKEN, environmentOf, serveRelay } from "./served-relay.ts";
 
 /** The commands against a relay on real D1 and queues. */
 
@@ -17,12 +17,7 @@ let environment: Record<string, string>;
 beforeAll(async () => {
   relay = await serveRelay();
   await receiver.start();
-  environment = {
-    RELAY_URL: relay.url,
-    ADMIN_TOKEN: TOKEN,
-    QONTO_WEBHOOK_SECRETS: SECRET,
-    QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
-  };
+  environment = environmentOf(relay);
 });
 
 afterAll(async () => {

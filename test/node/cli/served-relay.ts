@@ -14,3 +14,13 @@ export function serveRelay(): Promise<ServedWorker> {
   };
   return ServedWorker.start("src/index.ts", { bindings, batchingSeconds: 0 });
 }
+
+/** What the command line is told of it. */
+export function environmentOf({ url }: ServedWorker): Record<string, string> {
+  return {
+    RELAY_URL: url,
+    ADMIN_TOKEN: TOKEN,
+    QONTO_WEBHOOK_SECRETS: SECRET,
+    QONTO_ONBOARDING_SECRETS: ONBOARDING_SECRET,
+  };
+}

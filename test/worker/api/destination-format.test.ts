@@ -232,7 +232,7 @@ describe("an event of which a template makes no JSON", () => {
   });
 });
 
-it("a section that is empty inside is no way to take time", async () => {
+it("the rounds of a section count as values, also of an empty one", async () => {
   const relay = new TestRelay();
   const items = "{{#data.items}}";
   const template = `[${items.repeat(3)}${"{{/data.items}}".repeat(3)}]`;
