@@ -1,7 +1,7 @@
 import { ServedWorker } from "../../bench/served-worker.ts";
 
 export const SECRET = "business-secret";
-export const ONBOARDING_SECRET = "onboarding-secret";
+const ONBOARDING_SECRET = "onboarding-secret";
 export const TOKEN = "token-of-test";
 
 /** The relay with real D1 and queues, which hand on at once what they get. */
